@@ -1,0 +1,21 @@
+"""All word embeddings from one embedding (ALONE): compact embeddings for seq2seq Transformers.
+
+Given to fairseq as ``--user-dir``, this package registers its models. ``AloneEmbedding`` needs no fairseq.
+"""
+
+import importlib.util
+from argparse import Namespace
+
+from torch.serialization import add_safe_globals
+
+from alone_fairseq.embedding import AloneEmbedding
+from alone_fairseq.errors import UserError
+
+__all__ = ["AloneEmbedding", "UserError"]
+
+# fairseq keeps the command line's options in its checkpoints. A Namespace is plain data, and with it named
+# safe, torch.load can go on refusing whatever would run code.
+add_safe_globals([Namespace])
+
+if importlib.util.find_spec("fairseq"):
+    from alone_fairseq import language_model, transformer  # noqa: F401

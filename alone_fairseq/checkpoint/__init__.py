@@ -1,0 +1,1 @@
+"""What is done to checkpoints after training, by the commands that read and write them."""

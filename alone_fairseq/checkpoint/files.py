@@ -1,0 +1,92 @@
+"""Files that commands read and write: nothing half-written, nothing lost, nothing run on loading."""
+
+import os
+import pickle
+import re
+import warnings
+import zipfile
+from argparse import Namespace
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+
+from alone_fairseq.errors import UserError
+
+FAIRSEQ_KEYS = {"model", "optimizer_history", "extra_state"}  # without them fairseq cannot load a file
+
+
+@contextmanager
+def replacing(path: str | os.PathLike, force: bool = False) -> Iterator[BinaryIO]:
+    """A binary file to write to, which becomes ``path`` when the block ends without an error.
+
+    Raises:
+        UserError: ``path`` is there already and ``force`` is off, or cannot be written.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path}: is a folder or a device; name a file to write")
+    if path.exists() and not force:
+        raise UserError(f"{path}: exists already; add --force to replace it")
+    # Beside the target, for a move is only atomic within one file system.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with open(temporary, "wb") as file:
+            yield file
+        os.replace(temporary, path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def save_checkpoint(state: dict[str, Any], file: BinaryIO) -> None:
+    """``torch.save``, with an ``OSError`` when the disk is full."""
+    try:
+        torch.save(state, file)
+    except RuntimeError as error:
+        # torch complains about its own archive; the reason is in the error before it.
+        raise error.__context__ if isinstance(error.__context__, OSError) else error from None
+
+
+def load_checkpoint(path: str | os.PathLike) -> dict[str, Any]:
+    """A checkpoint of fairseq, on the CPU; its tensors are read from disk when they are used.
+
+    Raises:
+        UserError: it is cut short, no checkpoint of fairseq, or would run code if it were unpickled.
+        OSError: it is not there or may not be read.
+    """
+    # Only what torch.save has written since PyTorch 1.6 is a zip archive, which is what mmap needs.
+    mmap = Path(path).is_file() and zipfile.is_zipfile(path)
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            state = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+    except OSError:
+        raise
+    except pickle.UnpicklingError as error:
+        name = re.search(r"GLOBAL (\S+)", str(error))
+        if name is None:
+            raise _no_checkpoint(path) from error
+        raise UserError(f"{path}: refused: loading it would call {name[1]}, which could run any code") from error
+    except Exception as error:  # bytes of any kind can make an unpickler fail in any way
+        raise _no_checkpoint(path) from error
+    if not (isinstance(state, dict) and state.keys() >= FAIRSEQ_KEYS and (state.get("cfg") or state.get("args"))):
+        raise UserError(f"{path}: not a checkpoint of fairseq: no model with its configuration in it")
+    return state
+
+
+def _no_checkpoint(path):
+    return UserError(f"{path}: not a checkpoint, or cut short; if it was copied, copy it again")
+
+
+def task_settings(state: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The settings of the task that a checkpoint was trained for, whichever fairseq wrote it."""
+    settings = state["args"] if state.get("args") is not None else state["cfg"]["task"]
+    return vars(settings) if isinstance(settings, Namespace) else settings
+
+
+def update_number(state: Mapping[str, Any]) -> int:
+    """Number of updates that a checkpoint had been trained for."""
+    return state["optimizer_history"][-1]["num_updates"]

@@ -1,0 +1,34 @@
+"""The ``alone`` command: one subcommand a file."""
+
+import argparse
+import sys
+
+from alone_fairseq.cli import average, doctor, hypotheses, params, plot, translate, user_dir
+from alone_fairseq.errors import UserError
+
+COMMANDS = (translate, average, hypotheses, params, plot, doctor, user_dir)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="alone", description="All word embeddings from one embedding.")
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        command.add_parser(subparsers)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    arguments = build_parser().parse_args(argv)
+    try:
+        return arguments.run(arguments) or 0
+    except UserError as error:
+        print(f"alone: error: {error}", file=sys.stderr)
+    except BrokenPipeError:  # the reader of our output went away, as in `alone translate ... | head`
+        sys.stderr.close()
+    except OSError as error:  # a full disk, a missing file, a folder that may not be written to
+        name = f": {error.filename}" if error.filename else ""
+        print(f"alone: error: {error.strerror or error}{name}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("alone: interrupted", file=sys.stderr)
+        return 130
+    return 1

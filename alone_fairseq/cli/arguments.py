@@ -1,0 +1,11 @@
+"""Types of arguments that several commands share."""
+
+
+def positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+positive.__name__ = "positive number"  # argparse writes: invalid positive number value: '0'

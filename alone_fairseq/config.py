@@ -1,0 +1,113 @@
+"""Which embedding a model has: the flags that all models share, and what is built from them."""
+
+from dataclasses import dataclass, field
+from typing import Optional
+
+from fairseq import utils
+from fairseq.dataclass import ChoiceEnum
+
+from alone_fairseq.baselines import FactorizedEmbedding, LookupEmbedding
+from alone_fairseq.embedding import AloneEmbedding, WordEmbedding
+from alone_fairseq.errors import FatalUserError, UserError
+from alone_fairseq.filters import KINDS
+from alone_fairseq.storage import STORAGES
+
+# D_inter, ReLU dropout for real and for binary filters, update at which it stops (0: no dropout).
+PAPER_MT = (4096, 0.2, 0.15, 4500)
+
+
+@dataclass
+class EmbeddingConfig:
+    embedding: ChoiceEnum(["alone", "factorized", "lookup"]) = field(
+        default="alone",
+        metadata={"help": "word embeddings: ALONE, a factorized matrix, or the conventional lookup"},
+    )
+    alone_filter: ChoiceEnum(list(KINDS)) = field(default="real", metadata={"help": "kind of filter"})
+    alone_base_dim: Optional[int] = field(
+        default=None, metadata={"help": "D_o, elements of the base embedding (default: those of an embedding)"}
+    )
+    alone_inter_dim: int = field(
+        default=4096, metadata={"help": "D_inter, width of the feed-forward network's hidden layers"}
+    )
+    alone_layers: int = field(default=2, metadata={"help": "layers of the feed-forward network"})
+    alone_codebooks: int = field(
+        default=8, metadata={"help": "M, codebooks; 0: an independent filter for each word"}
+    )
+    alone_codes: int = field(default=64, metadata={"help": "c, columns of a codebook"})
+    alone_zero_prob: float = field(default=0.5, metadata={"help": "p_o, share of zeros in a binary filter"})
+    alone_relu_dropout: float = field(
+        default=0.0, metadata={"help": "dropout after the ReLU for looked-up tokens (default: by architecture)"}
+    )
+    alone_stop_relu_dropout: int = field(
+        default=0,
+        metadata={"help": "number of updates after which that dropout stops; 0: never (default: by architecture)"},
+    )
+    alone_freeze_base: bool = field(default=False, metadata={"help": "do not train the base embedding"})
+    alone_storage: ChoiceEnum(list(STORAGES)) = field(
+        default="codebook",
+        metadata={"help": "how the filters are held in memory: codebooks and codes, one row a word, or not at all"},
+    )
+    alone_codes_from: ChoiceEnum(["index", "symbol"]) = field(
+        default="index",
+        metadata={"help": "draw a word's columns by its index, or by a hash of its symbol, the same for all "
+                  "dictionaries"},
+    )
+    alone_seed: int = field(default=1, metadata={"help": "seed of the filters"})
+    alone_chunk_size: Optional[int] = field(
+        default=None, metadata={"help": "words whose hidden activations exist at once (default: by device)"}
+    )
+    factorized_dim: Optional[int] = field(
+        default=None, metadata={"help": "r, columns of the factorized embedding's table"}
+    )
+
+
+def alone_architecture(args, inter_dim: int, real_dropout: float, binary_dropout: float, stop: int) -> None:
+    """Fill in what an architecture says of the embedding, unless the user has."""
+    args.alone_inter_dim = getattr(args, "alone_inter_dim", inter_dim)
+    binary = getattr(args, "alone_filter", "real") == "binary"
+    args.alone_relu_dropout = getattr(args, "alone_relu_dropout", binary_dropout if binary else real_dropout)
+    args.alone_stop_relu_dropout = getattr(args, "alone_stop_relu_dropout", stop)
+
+
+def build_embedding(cfg, dictionary, embed_dim: int, path: str | None = None) -> WordEmbedding:
+    """The embedding that ``cfg`` (an ``EmbeddingConfig``) asks for, for a fairseq dictionary."""
+    if path and cfg.embedding != "lookup":
+        refuse(f"pre-trained embeddings ({path}) can be loaded with --embedding lookup only")
+    try:
+        if cfg.embedding == "lookup":
+            embedding = LookupEmbedding(len(dictionary), embed_dim, dictionary.pad())
+            if path:
+                utils.load_embedding(utils.parse_embedding(path), dictionary, embedding)
+            return embedding
+        if cfg.embedding == "factorized":
+            if cfg.factorized_dim is None:
+                raise UserError("--embedding factorized needs --factorized-dim, the columns of its table")
+            return FactorizedEmbedding(
+                len(dictionary), embed_dim, dictionary.pad(), factorized_dim=cfg.factorized_dim
+            )
+        return AloneEmbedding(
+            len(dictionary),
+            embed_dim,
+            dictionary.pad(),
+            filter=str(cfg.alone_filter),
+            base_dim=cfg.alone_base_dim,
+            inter_dim=cfg.alone_inter_dim,
+            num_layers=cfg.alone_layers,
+            codebooks=cfg.alone_codebooks,
+            codes=cfg.alone_codes,
+            zero_prob=cfg.alone_zero_prob,
+            relu_dropout=cfg.alone_relu_dropout,
+            stop_relu_dropout=cfg.alone_stop_relu_dropout,
+            train_base=not cfg.alone_freeze_base,
+            storage=str(cfg.alone_storage),
+            seed=cfg.alone_seed,
+            chunk_size=cfg.alone_chunk_size,
+            symbols=dictionary.symbols if cfg.alone_codes_from == "symbol" else None,
+        )
+    except UserError as error:
+        raise FatalUserError(f"alone_fairseq: {error}") from None
+
+
+def refuse(message: str) -> None:
+    """Stop a fairseq command with one line."""
+    raise FatalUserError(f"alone_fairseq: {message}")

@@ -1,0 +1,326 @@
+"""All word embeddings from one embedding (ALONE, Takase & Kobayashi 2020, Section 2).
+
+``AloneEmbedding`` stands where an ``nn.Embedding`` stood, in any PyTorch model; it does not import fairseq.
+"""
+
+from collections.abc import Iterator, MutableMapping, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from alone_fairseq.errors import UserError
+from alone_fairseq.ffn import Direct, Factored, chunked_ffn
+from alone_fairseq.filters import FilterSpec, check_at_least
+from alone_fairseq.storage import Filters
+
+# Rows of a chunk. On a CPU a chunk's hidden activations shall stay in the cache; a GPU wants larger products.
+_CHUNK_ROWS = {"cpu": 512}
+_CHUNK_ROWS_ELSEWHERE = 8192
+
+
+class WordEmbedding(nn.Module):
+    """What the Transformer asks of an embedding; the lookup and factorized baselines answer it too.
+
+    Attributes:
+        num_embeddings: V.
+        embedding_dim: D_e.
+        padding_idx: index of the padding word, or None; only remembered.
+    """
+
+    def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None):
+        super().__init__()
+        check_at_least(num_embeddings, 1, "num_embeddings")
+        check_at_least(embedding_dim, 1, "embedding_dim")
+        if padding_idx is not None and not 0 <= padding_idx < num_embeddings:
+            raise UserError(f"padding_idx {padding_idx} is not a word of {num_embeddings}")
+        self.num_embeddings = num_embeddings
+        self.embedding_dim = embedding_dim
+        self.padding_idx = padding_idx
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Embeddings of tokens: (*) long -> (*, D_e)."""
+        raise NotImplementedError
+
+    def matrix(self) -> Tensor:
+        """Embeddings of all words: (V, D_e)."""
+        raise NotImplementedError
+
+    def project(self, features: Tensor) -> Tensor:
+        """Scores of all words, tied to the embeddings: (*, D_e) -> (*, V)."""
+        return functional.linear(features, self.matrix())
+
+    @contextmanager
+    def shared_matrix(self, store: MutableMapping | None = None) -> Iterator[None]:
+        """Within this block whatever is costly is computed once, for look-ups and projection together."""
+        yield
+
+    def _check_tokens(self, tokens: Tensor) -> None:
+        # A GPU would have to wait for the answer; there an id out of range trips CUDA's own assertion.
+        if tokens.device.type == "cpu" and tokens.numel():
+            low, high = int(tokens.min()), int(tokens.max())
+            if low < 0 or high >= self.num_embeddings:
+                raise IndexError(
+                    f"token {low if low < 0 else high} is not one of the {self.num_embeddings} words 0 to "
+                    f"{self.num_embeddings - 1}; were the data binarised with another dictionary?"
+                )
+
+
+class AloneEmbedding(WordEmbedding):
+    """e_w = FFN(m_w * o): one trained vector o, a fixed random filter m_w for each word, a shared network.
+
+    Equations 1 to 3: ``FFN(x) = W_2 max(0, W_1 x)``, W_1 (D_inter, D_o), W_2 (D_e, D_inter), no bias. The
+    number of trained values, D_o + D_inter (D_o + D_e), does not depend on the vocabulary. Neither filters nor
+    embeddings are in the state dict: o, the weights and a fingerprint of the filters are.
+
+    The embedding matrix is differentiable and computed anew where gradients are on; with gradients off and in
+    evaluation mode it is kept until a weight has changed. ``shared_matrix`` shares it within a training step.
+
+    Args:
+        num_embeddings: V, words of the vocabulary.
+        embedding_dim: D_e, elements of an embedding.
+        padding_idx: remembered, no more: the row of the padding word is computed like any other.
+        filter: ``real`` or ``binary``, see ``filters.py``.
+        base_dim: D_o, elements of o and of a filter; default D_e.
+        inter_dim: D_inter, width of the hidden layers.
+        num_layers: L, layers of the network; 1 is one (D_e, D_o) matrix without ReLU.
+        codebooks: M; 0 draws each word's filter independently.
+        codes: c, columns of a codebook.
+        zero_prob: p_o, share of zeros in a binary filter.
+        relu_dropout: dropout after each ReLU, for tokens that are looked up, not for the matrix.
+        stop_relu_dropout: number of updates (``set_num_updates``) after which that dropout stops; 0: never.
+        train_base: whether o is trained.
+        storage: how the filters are held: ``codebook`` (M c D_o values and V M codes), ``expanded`` (one row a
+            word) or ``volatile`` (not at all: drawn again each time). The filters are the same.
+        seed: seed of the filters.
+        chunk_size: words whose hidden activations exist at the same time; default by device.
+        symbols: the V words as strings; their filters then follow from the words and not from their indices.
+
+    Raises:
+        UserError: (a ``ValueError``) for sizes that make no sense.
+    """
+
+    def __init__(
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        padding_idx: int | None = None,
+        *,
+        filter: str = "real",
+        base_dim: int | None = None,
+        inter_dim: int = 4096,
+        num_layers: int = 2,
+        codebooks: int = 8,
+        codes: int = 64,
+        zero_prob: float = 0.5,
+        relu_dropout: float = 0.0,
+        stop_relu_dropout: int = 0,
+        train_base: bool = True,
+        storage: str = "codebook",
+        seed: int = 1,
+        chunk_size: int | None = None,
+        symbols: Sequence[str] | None = None,
+    ):
+        super().__init__(num_embeddings, embedding_dim, padding_idx)
+        check_at_least(inter_dim, 1, "inter_dim", "--alone-inter-dim")
+        check_at_least(num_layers, 1, "num_layers", "--alone-layers")
+        check_at_least(stop_relu_dropout, 0, "stop_relu_dropout", "--alone-stop-relu-dropout")
+        if not 0.0 <= relu_dropout < 1.0:
+            raise UserError(f"relu_dropout (--alone-relu-dropout) must be 0 or more and below 1, not {relu_dropout}")
+        if chunk_size is not None:
+            check_at_least(chunk_size, 1, "chunk_size", "--alone-chunk-size")
+        self.filter_store = filter if isinstance(filter, Filters) else Filters(
+            FilterSpec(
+                kind=filter,
+                num_embeddings=num_embeddings,
+                dim=embedding_dim if base_dim is None else base_dim,
+                codebooks=codebooks,
+                codes=codes,
+                zero_prob=zero_prob,
+                seed=seed,
+                symbols=None if symbols is None else tuple(symbols),
+            ),
+            storage,
+        )
+        self.relu_dropout, self.stop_relu_dropout = relu_dropout, stop_relu_dropout
+        self.chunk_size = chunk_size
+        self.num_updates = 0
+        base_dim = self.filter_store.shape[1]
+        sizes = [base_dim, *[inter_dim] * (num_layers - 1), embedding_dim]
+        self.base = nn.Parameter(torch.empty(base_dim), requires_grad=train_base)
+        self.weights = nn.ParameterList(torch.empty(m, n) for n, m in zip(sizes, sizes[1:], strict=False))
+        # In a floating type, since averaging and EMA treat a checkpoint's tensors alike.
+        self.register_buffer("filter_probe", torch.from_numpy(self.filter_store.probe.copy()))
+        self.reset_parameters()
+        self._kept: tuple[list, Tensor] | None = None
+        self._shared: MutableMapping | None = None
+
+    @classmethod
+    def from_filters(
+        cls, filters: Tensor | np.ndarray, embedding_dim: int, padding_idx: int | None = None, **options
+    ) -> "AloneEmbedding":
+        """An embedding with given filters, (V, D_o), say those of the paper's code, instead of drawn ones.
+
+        ``options`` are those of the constructor that do not say how filters are drawn. The filters are not in
+        the state dict, so keep them; a state dict that was trained with others is refused.
+        """
+        drawn = {"filter", "base_dim", "codebooks", "codes", "zero_prob", "storage", "seed", "symbols"}
+        if drawn & options.keys():
+            raise UserError(f"the filters are given, so {', '.join(sorted(drawn & options.keys()))} can't be")
+        given = Filters.given(torch.as_tensor(filters))
+        return cls(given.shape[0], embedding_dim, padding_idx, filter=given, **options)
+
+    def reset_parameters(self) -> None:
+        """Initialise as in the paper's code: Xavier uniform for W, a Normal for o by the kind of filter."""
+        for weight in self.weights:
+            nn.init.xavier_uniform_(weight)
+        width = sum(weight.shape[0] for weight in self.weights[:-1][:1]) + self.embedding_dim  # D_inter + D_e
+        nn.init.normal_(self.base, std=width ** (-0.3 if self.filter_store.kind == "real" else -0.05))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Embeddings of tokens: (*) long -> (*, D_e).
+
+        Raises:
+            IndexError: for a token id that is not in the vocabulary.
+        """
+        self._check_tokens(tokens)
+        if self._drops() or (self._shared is None and not self._keeps()):
+            return self._embed(tokens)
+        return functional.embedding(tokens, self.matrix())
+
+    def filters(self, tokens: Tensor) -> Tensor:
+        """Filters m_w of tokens: (*) long -> (*, D_o) float32."""
+        self._check_tokens(tokens)
+        rows = self.filter_store.rows(tokens.flatten(), tokens.device)
+        return rows.view(*tokens.shape, -1)  # (n, D_o) -> (*, D_o)
+
+    def matrix(self) -> Tensor:
+        """Embeddings of all words, (V, D_e), computed in float32 (or wider) and cast to the weights' type."""
+        if self._shared is None:
+            return self._current_matrix()
+        key = f"AloneEmbedding.{id(self)}.{torch.is_grad_enabled()}"
+        if key not in self._shared:
+            self._shared[key] = {"matrix": self._current_matrix()}
+        return self._shared[key]["matrix"]
+
+    @contextmanager
+    def shared_matrix(self, store: MutableMapping | None = None) -> Iterator[None]:
+        """Within this block the matrix is computed at most once, in training too.
+
+        Args:
+            store: where it is kept, for a block that is entered again, as a step of incremental decoding is
+                with fairseq's ``incremental_state``; by default it goes with the outermost block.
+        """
+        outer = self._shared
+        self._shared = store if store is not None else {} if outer is None else outer
+        try:
+            yield
+        finally:
+            self._shared = outer
+
+    def set_num_updates(self, num_updates: int) -> None:
+        """Tell how many updates were made; fairseq does before each step and after loading."""
+        self.num_updates = num_updates
+
+    def train(self, mode: bool = True):
+        if mode:
+            self._kept = None
+        return super().train(mode)
+
+    def _apply(self, fn, recurse=True):  # to(), half(), cuda(), ...
+        self._kept = None
+        return super()._apply(fn, recurse)
+
+    def __getstate__(self):
+        return {**self.__dict__, "_kept": None, "_shared": None}  # a copy or a file needs no matrix
+
+    def _load_from_state_dict(self, state_dict, prefix, local_metadata, strict, missing, unexpected, errors):
+        probe = state_dict.get(f"{prefix}filter_probe")
+        # The values are multiples of 1/256: half a step of slack is for averaging, EMA and half precision.
+        if probe is not None and (
+            probe.shape != self.filter_probe.shape
+            or not np.allclose(probe.float().cpu().numpy(), self.filter_store.probe, rtol=0, atol=1 / 512)
+        ):
+            errors.append(
+                f"{prefix}filter_probe: these weights were trained with other filters than this model's; build it "
+                "with the same dictionary, --alone-filter, --alone-codebooks, --alone-codes, --alone-zero-prob, "
+                "--alone-codes-from and --alone-seed"
+            )
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, missing, unexpected, errors)
+
+    def extra_repr(self) -> str:
+        return f"{self.num_embeddings}, {self.embedding_dim}, filter={self.filter_store.kind!r}"
+
+    def _drops(self) -> bool:
+        stopped = 0 < self.stop_relu_dropout <= self.num_updates
+        return self.training and self.relu_dropout > 0 and not stopped
+
+    def _keeps(self) -> bool:
+        return not (torch.is_grad_enabled() or self.training)
+
+    def _current_matrix(self) -> Tensor:
+        if not self._keeps():
+            return self._compute_matrix()
+        state = self._weights_state()
+        if self._kept is None or not _same_state(self._kept[0], state):
+            self._kept = (state, self._compute_matrix())
+        return self._kept[1]
+
+    def _compute_matrix(self) -> Tensor:
+        with torch.autocast(self.base.device.type, enabled=False):
+            first, first_weight, *weights = self._layers(*self.filter_store.tables(self.base.device))
+            rows = self.chunk_size or _CHUNK_ROWS.get(self.base.device.type, _CHUNK_ROWS_ELSEWHERE)
+            return chunked_ffn(first, rows, first_weight, *weights).to(self.base.dtype)
+
+    def _embed(self, tokens: Tensor) -> Tensor:
+        """Embeddings of few words, without the matrix: each word's first layer is computed once, and where
+        there is dropout each token has a mask of its own, as in the paper's code."""
+        words, place = tokens.unique(return_inverse=True)
+        with torch.autocast(self.base.device.type, enabled=False):
+            table, codes = self.filter_store.tables(self.base.device)
+            if codes is None:
+                table = table[words]
+            else:
+                codes = codes[words]
+            first, first_weight, *weights = self._layers(table, codes)
+            hidden = first(first_weight)  # (words, D_inter)
+            if self._drops():
+                hidden = functional.embedding(place, hidden)  # (*, D_inter)
+            for weight in weights:
+                hidden = functional.dropout(hidden.relu(), self.relu_dropout, self._drops())
+                hidden = functional.linear(hidden, weight)
+            if not self._drops():
+                hidden = functional.embedding(place, hidden)  # (*, D_e)
+            return hidden.to(self.base.dtype)
+
+    def _layers(self, table: Tensor, codes: Tensor | None) -> list:
+        """The network for some words: first layer, its weight, W_2 ... W_L, in float32 (or wider)."""
+        wide = torch.promote_types(self.base.dtype, torch.float32)
+        base, first_weight, *weights = (p.to(wide) for p in (self.base, *self.weights))
+        # The clip of binary filters is not linear; for fewer words than columns the plain product is cheaper.
+        if self.filter_store.kind == "real" and codes is not None and len(codes) > len(table):
+            return [Factored(codes, len(table)), (table.to(wide) * base) @ first_weight.t(), *weights]
+        return [Direct(self.filter_store.kind, table, codes), first_weight * base, *weights]
+
+    def _weights_state(self) -> list[Tensor]:
+        """What changes when any weight does, by whatever way: sums of the bits by row and by column.
+
+        Version counters would be cheaper, but writes through ``.data`` do not move them.
+        """
+        state = []
+        for parameter in (self.base, *self.weights):
+            bits = parameter.detach().contiguous().view(_INTEGER[parameter.element_size()])
+            state += [bits.sum(dim, dtype=torch.int64) for dim in range(bits.dim())]
+        return state
+
+
+_INTEGER = {2: torch.int16, 4: torch.int32, 8: torch.int64}
+
+
+def _same_state(first: list[Tensor], second: list[Tensor]) -> bool:
+    return all(
+        a.shape == b.shape and a.device == b.device and torch.equal(a, b)
+        for a, b in zip(first, second, strict=True)
+    )

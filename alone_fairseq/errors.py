@@ -1,0 +1,16 @@
+"""Mistakes that a user can put right, and how they reach the user."""
+
+
+class UserError(ValueError):
+    """A mistake in what was asked for; its text is one line that says what to do.
+
+    The ``alone`` commands print it behind ``alone: error:`` and exit with status 1.
+    """
+
+
+class FatalUserError(UserError, SystemExit):
+    """A ``UserError`` raised where fairseq's own commands would show a traceback.
+
+    Python code catches it like any ``ValueError``. Left uncaught, the interpreter treats it as
+    ``SystemExit``: the text on standard error, and exit status 1.
+    """

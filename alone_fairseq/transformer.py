@@ -1,0 +1,148 @@
+"""The Transformer with an embedding of one's choice, ALONE by default (Section 3.2), and its architectures."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from fairseq.dataclass.utils import gen_parser_from_dataclass
+from fairseq.models import register_model, register_model_architecture
+from fairseq.models.transformer import (
+    TransformerConfig,
+    TransformerDecoderBase,
+    TransformerModelBase,
+    transformer_legacy,
+)
+
+from alone_fairseq.config import PAPER_MT, EmbeddingConfig, alone_architecture, build_embedding, refuse
+from alone_fairseq.embedding import WordEmbedding
+
+
+@dataclass
+class TransformerAloneConfig(TransformerConfig, EmbeddingConfig):
+    """fairseq's Transformer and the embedding's settings."""
+
+
+class TiedDecoder(TransformerDecoderBase):
+    """fairseq's decoder, with scores from an embedding's own projection."""
+
+    def build_output_projection(self, cfg, dictionary, embed_tokens):
+        self.output_embedding = (
+            embed_tokens
+            if self.share_input_output_embed
+            else build_embedding(cfg, dictionary, self.output_embed_dim)
+        )
+        self.output_projection = self.output_embedding.project
+
+    def forward(self, prev_output_tokens, encoder_out=None, incremental_state=None, **options):
+        # A search is one model: in its state the matrix outlives a step, unchecked and not computed again.
+        with shared_matrices(self, incremental_state):
+            return super().forward(prev_output_tokens, encoder_out, incremental_state, **options)
+
+
+@register_model("transformer_alone")
+class TransformerAloneModel(TransformerModelBase):
+    """fairseq's Transformer whose embeddings are ALONE, factorized or a lookup (``--embedding``).
+
+    By default encoder input, decoder input and output projection share one embedding.
+    """
+
+    def __init__(self, cfg, encoder, decoder):
+        super().__init__(cfg, encoder, decoder)
+        keep_shared_embeddings_once(self)
+
+    @classmethod
+    def add_args(cls, parser):
+        gen_parser_from_dataclass(parser, TransformerAloneConfig(), delete_default=True, with_prefix="")
+        parser.add_argument(
+            "--no-share-all-embeddings",
+            dest="share_all_embeddings",
+            action="store_false",
+            help="separate embeddings for encoder and decoder, and for the output unless "
+            "--share-decoder-input-output-embed is given",
+        )
+
+    @classmethod
+    def build_model(cls, args, task):
+        cfg = TransformerAloneConfig.from_namespace(args)
+        check_embedding(cfg)
+        if cfg.share_all_embeddings and task.source_dictionary != task.target_dictionary:
+            refuse(
+                "sharing all embeddings requires one dictionary for both languages: binarise with "
+                "--joined-dictionary, or add --no-share-all-embeddings"
+            )
+        return super().build_model(cfg, task)
+
+    @classmethod
+    def build_embedding(cls, cfg, dictionary, embed_dim, path=None):
+        return build_embedding(cfg, dictionary, embed_dim, path)
+
+    @classmethod
+    def build_decoder(cls, cfg, tgt_dict, embed_tokens):
+        return TiedDecoder(cfg, tgt_dict, embed_tokens, no_encoder_attn=cfg.no_cross_attention)
+
+    def forward(self, *inputs, **options):
+        with shared_matrices(self):
+            return super().forward(*inputs, **options)
+
+
+def shared_matrices(module, store=None) -> ExitStack:
+    """Let each embedding below ``module`` be computed once within the block."""
+    stack = ExitStack()
+    for child in module.modules():
+        if isinstance(child, WordEmbedding):
+            stack.enter_context(child.shared_matrix(store))
+    return stack
+
+
+def keep_shared_embeddings_once(model) -> None:
+    """Write an embedding that has several names in the model once into its state dict.
+
+    Otherwise a checkpoint written from a GPU holds it once a name, and EMA updates it once a name.
+    """
+    names: dict[WordEmbedding, list[str]] = {}
+    for name, module in model.named_modules(remove_duplicate=False):
+        if isinstance(module, WordEmbedding):
+            names.setdefault(module, []).append(name)
+    copies = [(names[module][0], other) for module in names for other in names[module][1:]]
+    keys = [(first, other, key) for first, other in copies for key in model.get_submodule(first).state_dict()]
+
+    def drop(_, state, prefix, __):
+        for _, other, key in keys:
+            del state[f"{prefix}{other}.{key}"]
+
+    def restore(_, state, prefix, *__):
+        for first, other, key in keys:
+            if f"{prefix}{first}.{key}" in state:
+                state.setdefault(f"{prefix}{other}.{key}", state[f"{prefix}{first}.{key}"])
+
+    model.register_state_dict_post_hook(drop)
+    model.register_load_state_dict_pre_hook(restore)
+
+
+def check_embedding(cfg) -> None:
+    """Refuse, in one line, what does not go with an embedding that is not a table."""
+    if cfg.adaptive_input or cfg.adaptive_softmax_cutoff is not None:
+        refuse("adaptive input and softmax cut the embedding matrix up; leave out --adaptive-*")
+    if cfg.base_layers:
+        refuse("BASE layers are not supported; leave out --base-layers")
+    tied = cfg.share_all_embeddings or cfg.merge_src_tgt_embed or cfg.share_decoder_input_output_embed
+    if tied and not cfg.decoder.input_dim == cfg.decoder.output_dim:
+        refuse("a tied output projection needs --decoder-output-dim to equal the dimension of the embeddings")
+
+
+def _register(name: str, twin, *settings) -> None:
+    """An architecture like fairseq's own ``twin``, all embeddings shared, with ``settings`` for ALONE."""
+
+    def architecture(args):
+        alone_architecture(args, *settings)
+        args.share_all_embeddings = getattr(args, "share_all_embeddings", True)
+        twin(args)
+
+    register_model_architecture("transformer_alone", name)(architecture)
+
+
+_register("transformer_alone", transformer_legacy.base_architecture, *PAPER_MT)
+_register("transformer_alone_tiny", transformer_legacy.tiny_architecture, 256, 0.0, 0.0, 0)
+_register("transformer_alone_iwslt_de_en", transformer_legacy.transformer_iwslt_de_en, 1024, 0.1, 0.1, 300)
+_register("transformer_alone_wmt_en_de", transformer_legacy.transformer_wmt_en_de, *PAPER_MT)
+_register("transformer_alone_wmt_en_de_big", transformer_legacy.transformer_wmt_en_de_big, 8192, *PAPER_MT[1:])
+_register("transformer_alone_gigaword", transformer_legacy.transformer_wmt_en_de, 512, 0.1, 0.1, 300)

