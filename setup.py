@@ -19,6 +19,7 @@ setup(
         "sentencepiece",
         "subword-nmt",
         "rouge-score",
+        "tensorboardX",  # fairseq asks for it at each start
         "safetensors",
         "matplotlib",
         "tqdm",

@@ -3,7 +3,6 @@
 Given to fairseq as ``--user-dir``, this package registers its models. ``AloneEmbedding`` needs no fairseq.
 """
 
-import importlib.util
 from argparse import Namespace
 
 from torch.serialization import add_safe_globals
@@ -17,5 +16,9 @@ __all__ = ["AloneEmbedding", "UserError"]
 # safe, torch.load can go on refusing whatever would run code.
 add_safe_globals([Namespace])
 
-if importlib.util.find_spec("fairseq"):
+try:
+    import fairseq  # noqa: F401
+except Exception:  # absent, or broken in one of the ways that `alone doctor` explains
+    pass
+else:
     from alone_fairseq import language_model, transformer  # noqa: F401

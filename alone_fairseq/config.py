@@ -24,7 +24,8 @@ class EmbeddingConfig:
     )
     alone_filter: ChoiceEnum(list(KINDS)) = field(default="real", metadata={"help": "kind of filter"})
     alone_base_dim: Optional[int] = field(
-        default=None, metadata={"help": "D_o, elements of the base embedding (default: those of an embedding)"}
+        default=None,
+        metadata={"help": "D_o, elements of the base embedding (default: those of an embedding)"},
     )
     alone_inter_dim: int = field(
         default=4096, metadata={"help": "D_inter, width of the feed-forward network's hidden layers"}
@@ -36,7 +37,8 @@ class EmbeddingConfig:
     alone_codes: int = field(default=64, metadata={"help": "c, columns of a codebook"})
     alone_zero_prob: float = field(default=0.5, metadata={"help": "p_o, share of zeros in a binary filter"})
     alone_relu_dropout: float = field(
-        default=0.0, metadata={"help": "dropout after the ReLU for looked-up tokens (default: by architecture)"}
+        default=0.0,
+        metadata={"help": "dropout after the ReLU for looked-up tokens (default: by architecture)"},
     )
     alone_stop_relu_dropout: int = field(
         default=0,
@@ -45,12 +47,15 @@ class EmbeddingConfig:
     alone_freeze_base: bool = field(default=False, metadata={"help": "do not train the base embedding"})
     alone_storage: ChoiceEnum(list(STORAGES)) = field(
         default="codebook",
-        metadata={"help": "how the filters are held in memory: codebooks and codes, one row a word, or not at all"},
+        metadata={
+            "help": "how the filters are held in memory: codebooks and codes, one row a word, or not at all"
+        },
     )
     alone_codes_from: ChoiceEnum(["index", "symbol"]) = field(
         default="index",
-        metadata={"help": "draw a word's columns by its index, or by a hash of its symbol, the same for all "
-                  "dictionaries"},
+        metadata={
+            "help": "draw a word's columns by its index, or by a hash of its symbol, the same for all dictionaries"
+        },
     )
     alone_seed: int = field(default=1, metadata={"help": "seed of the filters"})
     alone_chunk_size: Optional[int] = field(

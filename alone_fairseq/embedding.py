@@ -128,21 +128,27 @@ class AloneEmbedding(WordEmbedding):
         check_at_least(num_layers, 1, "num_layers", "--alone-layers")
         check_at_least(stop_relu_dropout, 0, "stop_relu_dropout", "--alone-stop-relu-dropout")
         if not 0.0 <= relu_dropout < 1.0:
-            raise UserError(f"relu_dropout (--alone-relu-dropout) must be 0 or more and below 1, not {relu_dropout}")
+            raise UserError(
+                f"relu_dropout (--alone-relu-dropout) must be 0 or more and below 1, not {relu_dropout}"
+            )
         if chunk_size is not None:
             check_at_least(chunk_size, 1, "chunk_size", "--alone-chunk-size")
-        self.filter_store = filter if isinstance(filter, Filters) else Filters(
-            FilterSpec(
-                kind=filter,
-                num_embeddings=num_embeddings,
-                dim=embedding_dim if base_dim is None else base_dim,
-                codebooks=codebooks,
-                codes=codes,
-                zero_prob=zero_prob,
-                seed=seed,
-                symbols=None if symbols is None else tuple(symbols),
-            ),
-            storage,
+        self.filter_store = (
+            filter
+            if isinstance(filter, Filters)
+            else Filters(
+                FilterSpec(
+                    kind=filter,
+                    num_embeddings=num_embeddings,
+                    dim=embedding_dim if base_dim is None else base_dim,
+                    codebooks=codebooks,
+                    codes=codes,
+                    zero_prob=zero_prob,
+                    seed=seed,
+                    symbols=None if symbols is None else tuple(symbols),
+                ),
+                storage,
+            )
         )
         self.relu_dropout, self.stop_relu_dropout = relu_dropout, stop_relu_dropout
         self.chunk_size = chunk_size
@@ -154,7 +160,7 @@ class AloneEmbedding(WordEmbedding):
         # In a floating type, since averaging and EMA treat a checkpoint's tensors alike.
         self.register_buffer("filter_probe", torch.from_numpy(self.filter_store.probe.copy()))
         self.reset_parameters()
-        self._kept: tuple[list, Tensor] | None = None
+        self._kept: tuple[list[Tensor], Tensor] | None = None  # the weights and the matrix made of them
         self._shared: MutableMapping | None = None
 
     @classmethod
@@ -238,10 +244,10 @@ class AloneEmbedding(WordEmbedding):
 
     def _load_from_state_dict(self, state_dict, prefix, local_metadata, strict, missing, unexpected, errors):
         probe = state_dict.get(f"{prefix}filter_probe")
-        # The values are multiples of 1/256: half a step of slack is for averaging, EMA and half precision.
+        # The values are multiples of 1/16: half a step of slack is for averaging, EMA and half precision.
         if probe is not None and (
             probe.shape != self.filter_probe.shape
-            or not np.allclose(probe.float().cpu().numpy(), self.filter_store.probe, rtol=0, atol=1 / 512)
+            or not np.allclose(probe.float().cpu().numpy(), self.filter_store.probe, rtol=0, atol=1 / 32)
         ):
             errors.append(
                 f"{prefix}filter_probe: these weights were trained with other filters than this model's; build it "
@@ -263,9 +269,9 @@ class AloneEmbedding(WordEmbedding):
     def _current_matrix(self) -> Tensor:
         if not self._keeps():
             return self._compute_matrix()
-        state = self._weights_state()
-        if self._kept is None or not _same_state(self._kept[0], state):
-            self._kept = (state, self._compute_matrix())
+        weights = [self.base, *self.weights]
+        if self._kept is None or not all(map(_same, self._kept[0], weights)):
+            self._kept = ([w.detach().clone() for w in weights], self._compute_matrix())
         return self._kept[1]
 
     def _compute_matrix(self) -> Tensor:
@@ -304,23 +310,7 @@ class AloneEmbedding(WordEmbedding):
             return [Factored(codes, len(table)), (table.to(wide) * base) @ first_weight.t(), *weights]
         return [Direct(self.filter_store.kind, table, codes), first_weight * base, *weights]
 
-    def _weights_state(self) -> list[Tensor]:
-        """What changes when any weight does, by whatever way: sums of the bits by row and by column.
 
-        Version counters would be cheaper, but writes through ``.data`` do not move them.
-        """
-        state = []
-        for parameter in (self.base, *self.weights):
-            bits = parameter.detach().contiguous().view(_INTEGER[parameter.element_size()])
-            state += [bits.sum(dim, dtype=torch.int64) for dim in range(bits.dim())]
-        return state
-
-
-_INTEGER = {2: torch.int16, 4: torch.int32, 8: torch.int64}
-
-
-def _same_state(first: list[Tensor], second: list[Tensor]) -> bool:
-    return all(
-        a.shape == b.shape and a.device == b.device and torch.equal(a, b)
-        for a, b in zip(first, second, strict=True)
-    )
+def _same(kept: Tensor, weight: Tensor) -> bool:
+    # Compared value by value: a version counter would be cheaper, but writes through .data do not move it.
+    return kept.device == weight.device and kept.dtype == weight.dtype and torch.equal(kept, weight)

@@ -166,7 +166,7 @@ class _Columns:
 def fingerprint(kind: str, table: np.ndarray, codes: np.ndarray | None) -> np.ndarray:
     """Sixteen values that tell one draw of filters from any other.
 
-    They are multiples of 1/256 in [0, 1), so half precision and bfloat16 hold them exactly.
+    They are multiples of 1/16 in [0, 1): few enough bits to outlive half precision, averaging and years of EMA.
 
     Returns:
         (16,) float32.
@@ -175,7 +175,8 @@ def fingerprint(kind: str, table: np.ndarray, codes: np.ndarray | None) -> np.nd
     for array in (table, codes):
         if array is not None:
             digest.update(np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).data)
-    return np.frombuffer(digest.digest(), dtype=np.uint8)[:16].astype(np.float32) / 256
+    eight_bytes = np.frombuffer(digest.digest(), dtype=np.uint8)[:8]
+    return np.concatenate([eight_bytes >> 4, eight_bytes & 15]).astype(np.float32) / 16
 
 
 def check_at_least(value: int, least: int, name: str, flag: str | None = None) -> None:

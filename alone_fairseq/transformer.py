@@ -125,7 +125,7 @@ def check_embedding(cfg) -> None:
     if cfg.base_layers:
         refuse("BASE layers are not supported; leave out --base-layers")
     tied = cfg.share_all_embeddings or cfg.merge_src_tgt_embed or cfg.share_decoder_input_output_embed
-    if tied and not cfg.decoder.input_dim == cfg.decoder.output_dim:
+    if tied and cfg.decoder.input_dim != cfg.decoder.output_dim:
         refuse("a tied output projection needs --decoder-output-dim to equal the dimension of the embeddings")
 
 

@@ -1,0 +1,35 @@
+# make quickstart   the main job in miniature: train, translate and score, with a lookup and with ALONE
+# make test         lint and all tests
+# Each sets up .venv first if it is missing. PYTHON names another interpreter (3.11 or 3.12).
+
+PYTHON ?= python3
+VENV := .venv
+READY := $(VENV)/.ready
+
+# Build environments are pinned too: otherwise pip fetches a second PyTorch to compile fairseq with.
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+export PIP_BUILD_CONSTRAINT := $(CURDIR)/constraints.txt
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: quickstart test lint clean
+
+quickstart: $(READY)
+	recipes/quickstart/run.sh
+
+test: lint
+	OMP_NUM_THREADS=1 pytest -n 2 --dist loadgroup
+
+lint: $(READY)
+	ruff check .
+	ruff format --check .
+	git ls-files '*.sh' .ci/run | xargs --no-run-if-empty shellcheck --external-sources
+
+$(READY): setup.py constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or 3.12 is needed; name one with: make PYTHON=python3.12 ..." >&2; exit 1; }
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) work build *.egg-info
