@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from alone_fairseq.embedding import WordEmbedding
 from alone_fairseq.filters import check_at_least
+from alone_fairseq.word_embedding import WordEmbedding
 
 
 class LookupEmbedding(WordEmbedding):

@@ -7,10 +7,11 @@ from fairseq import utils
 from fairseq.dataclass import ChoiceEnum
 
 from alone_fairseq.baselines import FactorizedEmbedding, LookupEmbedding
-from alone_fairseq.embedding import AloneEmbedding, WordEmbedding
+from alone_fairseq.embedding import AloneEmbedding
 from alone_fairseq.errors import FatalUserError, UserError
 from alone_fairseq.filters import KINDS
 from alone_fairseq.storage import STORAGES
+from alone_fairseq.word_embedding import WordEmbedding
 
 # D_inter, ReLU dropout for real and for binary filters, update at which it stops (0: no dropout).
 PAPER_MT = (4096, 0.2, 0.15, 4500)

@@ -13,7 +13,7 @@ from fairseq.models.transformer import (
 )
 
 from alone_fairseq.config import PAPER_MT, EmbeddingConfig, alone_architecture, build_embedding, refuse
-from alone_fairseq.embedding import WordEmbedding
+from alone_fairseq.word_embedding import WordEmbedding
 
 
 @dataclass
