@@ -9,9 +9,12 @@ from fairseq.dataclass import ChoiceEnum
 from alone_fairseq.baselines import FactorizedEmbedding, LookupEmbedding
 from alone_fairseq.embedding import AloneEmbedding
 from alone_fairseq.errors import FatalUserError, UserError
-from alone_fairseq.filters import KINDS
+from alone_fairseq.filters import KINDS, check_one_of
 from alone_fairseq.storage import STORAGES
 from alone_fairseq.word_embedding import WordEmbedding
+
+EMBEDDINGS = ("alone", "factorized", "lookup")
+CODES_FROM = ("index", "symbol")
 
 # D_inter, ReLU dropout for real and for binary filters, update at which it stops (0: no dropout).
 PAPER_MT = (4096, 0.2, 0.15, 4500)
@@ -19,7 +22,7 @@ PAPER_MT = (4096, 0.2, 0.15, 4500)
 
 @dataclass
 class EmbeddingConfig:
-    embedding: ChoiceEnum(["alone", "factorized", "lookup"]) = field(
+    embedding: ChoiceEnum(list(EMBEDDINGS)) = field(
         default="alone",
         metadata={"help": "word embeddings: ALONE, a factorized matrix, or the conventional lookup"},
     )
@@ -52,7 +55,7 @@ class EmbeddingConfig:
             "help": "how the filters are held in memory: codebooks and codes, one row a word, or not at all"
         },
     )
-    alone_codes_from: ChoiceEnum(["index", "symbol"]) = field(
+    alone_codes_from: ChoiceEnum(list(CODES_FROM)) = field(
         default="index",
         metadata={
             "help": "draw a word's columns by its index, or by a hash of its symbol, the same for all dictionaries"
@@ -80,6 +83,9 @@ def build_embedding(cfg, dictionary, embed_dim: int, path: str | None = None) ->
     if path and cfg.embedding != "lookup":
         refuse(f"pre-trained embeddings ({path}) can be loaded with --embedding lookup only")
     try:
+        # argparse has seen to the command line; a YAML file gets here as it is.
+        check_one_of(cfg.embedding, EMBEDDINGS, "embedding", "--embedding")
+        check_one_of(cfg.alone_codes_from, CODES_FROM, "codes_from", "--alone-codes-from")
         if cfg.embedding == "lookup":
             embedding = LookupEmbedding(len(dictionary), embed_dim, dictionary.pad())
             if path:
@@ -95,7 +101,7 @@ def build_embedding(cfg, dictionary, embed_dim: int, path: str | None = None) ->
             len(dictionary),
             embed_dim,
             dictionary.pad(),
-            filter=str(cfg.alone_filter),
+            filter=cfg.alone_filter,
             base_dim=cfg.alone_base_dim,
             inter_dim=cfg.alone_inter_dim,
             num_layers=cfg.alone_layers,
@@ -105,7 +111,7 @@ def build_embedding(cfg, dictionary, embed_dim: int, path: str | None = None) ->
             relu_dropout=cfg.alone_relu_dropout,
             stop_relu_dropout=cfg.alone_stop_relu_dropout,
             train_base=not cfg.alone_freeze_base,
-            storage=str(cfg.alone_storage),
+            storage=cfg.alone_storage,
             seed=cfg.alone_seed,
             chunk_size=cfg.alone_chunk_size,
             symbols=dictionary.symbols if cfg.alone_codes_from == "symbol" else None,

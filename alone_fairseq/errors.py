@@ -14,3 +14,7 @@ class FatalUserError(UserError, SystemExit):
     Python code catches it like any ``ValueError``. Left uncaught, the interpreter treats it as
     ``SystemExit``: the text on standard error, and exit status 1.
     """
+
+    def __init__(self, message: str):
+        super().__init__(message)
+        self.code = message  # without it the interpreter would exit in silence, with status 0

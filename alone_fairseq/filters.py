@@ -7,6 +7,7 @@ drawn with ``numpy.random.RandomState``, whose stream is frozen, and normals are
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,8 +46,7 @@ class FilterSpec:
     symbols: tuple[str, ...] | None = None
 
     def __post_init__(self):
-        if self.kind not in KINDS:
-            raise UserError(f"unknown filter {self.kind!r} (--alone-filter); choose from {', '.join(KINDS)}")
+        check_one_of(self.kind, KINDS, "filter", "--alone-filter")
         for name, flag, least in (
             ("num_embeddings", None, 1),
             ("dim", "--alone-base-dim", 1),
@@ -183,6 +183,12 @@ def check_at_least(value: int, least: int, name: str, flag: str | None = None) -
     """Refuse an argument below its least sensible value."""
     if value < least:
         raise UserError(f"{name}{f' ({flag})' if flag else ''} must be {least} or more, not {value}")
+
+
+def check_one_of(value: str, choices: Sequence[str], name: str, flag: str) -> None:
+    """Refuse an argument that is none of its choices."""
+    if value not in choices:
+        raise UserError(f"unknown {name} {value!r} ({flag}); choose from {', '.join(choices)}")
 
 
 def _stream(seed: int, purpose: str) -> np.random.RandomState:

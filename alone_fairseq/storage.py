@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from alone_fairseq.errors import UserError
-from alone_fairseq.filters import FilterSpec, fingerprint
+from alone_fairseq.filters import FilterSpec, check_one_of, fingerprint
 
 STORAGES = ("codebook", "expanded", "volatile")
 
@@ -26,8 +26,7 @@ class Filters(nn.Module):
 
     def __init__(self, spec: FilterSpec, storage: str = "codebook"):
         super().__init__()
-        if storage not in STORAGES:
-            raise UserError(f"unknown storage {storage!r} (--alone-storage); choose from {', '.join(STORAGES)}")
+        check_one_of(storage, STORAGES, "storage", "--alone-storage")
         self.kind, self.shape = spec.kind, (spec.num_embeddings, spec.dim)
         table, codes = spec.draw()
         self.probe = fingerprint(self.kind, table, codes)

@@ -69,6 +69,8 @@ class TransformerAloneModel(TransformerModelBase):
                 "sharing all embeddings requires one dictionary for both languages: binarise with "
                 "--joined-dictionary, or add --no-share-all-embeddings"
             )
+        if cfg.share_all_embeddings and cfg.encoder.embed_dim != cfg.decoder.embed_dim:
+            refuse("sharing all embeddings needs --encoder-embed-dim to equal --decoder-embed-dim")
         return super().build_model(cfg, task)
 
     @classmethod
@@ -124,6 +126,11 @@ def check_embedding(cfg) -> None:
         refuse("adaptive input and softmax cut the embedding matrix up; leave out --adaptive-*")
     if cfg.base_layers:
         refuse("BASE layers are not supported; leave out --base-layers")
+    if cfg.quant_noise.scalar:
+        refuse("scalar quantisation does not reach these embeddings; leave out --quant-noise-scalar")
+    # fairseq evaluates it as Python code, and it may come from a checkpoint that was only to be loaded.
+    if cfg.encoder.xformers_att_config is not None or cfg.decoder.xformers_att_config is not None:
+        refuse("xFormers attention is not supported; leave out --*-xformers-att-config")
     tied = cfg.share_all_embeddings or cfg.merge_src_tgt_embed or cfg.share_decoder_input_output_embed
     if tied and cfg.decoder.input_dim != cfg.decoder.output_dim:
         refuse("a tied output projection needs --decoder-output-dim to equal the dimension of the embeddings")
