@@ -3,6 +3,7 @@
 Given to fairseq as ``--user-dir``, this package registers its models. ``AloneEmbedding`` needs no fairseq.
 """
 
+import logging
 from argparse import Namespace
 
 from torch.serialization import add_safe_globals
@@ -16,9 +17,15 @@ __all__ = ["AloneEmbedding", "UserError"]
 # safe, torch.load can go on refusing whatever would run code.
 add_safe_globals([Namespace])
 
+# On import fairseq asks the root logger for all debugging messages of all libraries; we do not.
+_root = logging.getLogger()
+_level, _handlers = _root.level, _root.handlers[:]
 try:
     import fairseq  # noqa: F401
 except Exception:  # absent, or broken in one of the ways that `alone doctor` explains
     pass
 else:
     from alone_fairseq import language_model, transformer  # noqa: F401
+finally:
+    _root.setLevel(_level)
+    _root.handlers[:] = _handlers

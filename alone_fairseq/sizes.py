@@ -106,7 +106,13 @@ def compare(sizes: Sizes) -> list[Cost]:
         Cost("lookup", lookup, lookup),
         Cost(f"factorized, r = {sizes.factorized_dim}", factorized, factorized),
         *(
-            Cost(f"ALONE, {storage}", trained, alone + FINGERPRINT, *filter_cost(storage, sizes), kept=lookup + alone)
+            Cost(
+                f"ALONE, {storage}",
+                trained,
+                alone + FINGERPRINT,
+                *filter_cost(storage, sizes),
+                kept=lookup + alone,
+            )
             for storage in STORAGES
         ),
     ]

@@ -55,7 +55,8 @@ def average(paths: Sequence[Path]) -> dict[str, Any]:
         for key, tensor in newest.items()
     }
     extra_state = {key: value for key, value in state["extra_state"].items() if not key.startswith("ema")}
-    return {**state, "model": _tied_like(newest, mean), "extra_state": extra_state, "last_optimizer_state": None}
+    model = _tied_like(newest, mean)
+    return {**state, "model": model, "extra_state": extra_state, "last_optimizer_state": None}
 
 
 def _add(total, model, path, first):

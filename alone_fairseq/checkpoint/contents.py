@@ -3,7 +3,6 @@
 import itertools
 import os
 import re
-from argparse import Namespace
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from alone_fairseq.checkpoint.files import load_checkpoint, update_number
+from alone_fairseq.checkpoint.files import load_checkpoint, settings_of, update_number
 from alone_fairseq.filters import FilterSpec
 
 # An untied output projection is the decoder's third embedding.
@@ -46,7 +45,7 @@ class Contents:
 def read_contents(path: str | os.PathLike) -> tuple[Contents, dict[str, Any]]:
     """Measure a checkpoint; returns what was found, and the checkpoint itself."""
     state = load_checkpoint(path)
-    settings = model_settings(state)
+    settings = settings_of(state, "model")
     modules = distinct(embedding_modules(state["model"]))
     embedding_parameters = sum(map(count, modules.values()))
     others = {key: tensor for key, tensor in state["model"].items() if not EMBEDDING.fullmatch(key)}
@@ -63,12 +62,6 @@ def read_contents(path: str | os.PathLike) -> tuple[Contents, dict[str, Any]]:
         embeddings={name: measure(tensors, settings) for name, tensors in modules.items()},
     )
     return contents, state
-
-
-def model_settings(state: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The settings of a checkpoint's model, whichever fairseq wrote it."""
-    settings = state["args"] if state.get("args") is not None else state["cfg"]["model"]
-    return vars(settings) if isinstance(settings, Namespace) else settings
 
 
 def embedding_modules(model: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:

@@ -37,9 +37,12 @@ def replacing(path: str | os.PathLike, force: bool = False) -> Iterator[BinaryIO
             yield file
         os.replace(temporary, path)
     except OSError as error:
+        if error.filename is not None and Path(error.filename) != temporary:
+            raise  # about a file that is read meanwhile
         raise UserError(f"{path}: cannot be written: {error.strerror or error}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if os.path.exists(temporary):
+            os.remove(temporary)
 
 
 def save_checkpoint(state: dict[str, Any], file: BinaryIO) -> None:
@@ -58,21 +61,20 @@ def load_checkpoint(path: str | os.PathLike) -> dict[str, Any]:
         UserError: it is cut short, no checkpoint of fairseq, or would run code if it were unpickled.
         OSError: it is not there or may not be read.
     """
-    # Only what torch.save has written since PyTorch 1.6 is a zip archive, which is what mmap needs.
-    mmap = Path(path).is_file() and zipfile.is_zipfile(path)
+    with open(path, "rb") as file:
+        mmap = zipfile.is_zipfile(file)  # as torch.save writes it since PyTorch 1.6
     try:
         with warnings.catch_warnings(action="ignore"):
             state = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
-    except OSError:
-        raise
     except pickle.UnpicklingError as error:
         name = re.search(r"GLOBAL (\S+)", str(error))
         if name is None:
             raise _no_checkpoint(path) from error
-        raise UserError(f"{path}: refused: loading it would call {name[1]}, which could run any code") from error
+        raise UserError(f"{path}: refused: loading it would call {name[1]}; only data is loaded") from error
     except Exception as error:  # bytes of any kind can make an unpickler fail in any way
         raise _no_checkpoint(path) from error
-    if not (isinstance(state, dict) and state.keys() >= FAIRSEQ_KEYS and (state.get("cfg") or state.get("args"))):
+    configured = isinstance(state, dict) and (state.get("cfg") or state.get("args"))
+    if not configured or not state.keys() >= FAIRSEQ_KEYS:
         raise UserError(f"{path}: not a checkpoint of fairseq: no model with its configuration in it")
     return state
 
@@ -81,10 +83,10 @@ def _no_checkpoint(path):
     return UserError(f"{path}: not a checkpoint, or cut short; if it was copied, copy it again")
 
 
-def task_settings(state: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The settings of the task that a checkpoint was trained for, whichever fairseq wrote it."""
-    settings = state["args"] if state.get("args") is not None else state["cfg"]["task"]
-    return vars(settings) if isinstance(settings, Namespace) else settings
+def settings_of(state: Mapping[str, Any], part: str) -> Mapping[str, Any]:
+    """The settings of a checkpoint's ``part``, ``model`` or ``task``, whichever fairseq wrote it."""
+    found = state["args"] if state.get("args") is not None else state["cfg"][part]
+    return vars(found) if isinstance(found, Namespace) else found
 
 
 def update_number(state: Mapping[str, Any]) -> int:

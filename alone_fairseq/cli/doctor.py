@@ -1,6 +1,5 @@
 """``alone doctor``: what is wrong here, and what to do about it."""
 
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +20,6 @@ def add_parser(subparsers):
 
 
 def run(arguments):
-    logging.getLogger("fairseq").setLevel(logging.WARNING)  # what it tells would stand between our lines
     levels = set()
     for finding in diagnose(arguments.data, arguments.checkpoint):
         print(f"{finding.level:8} {finding.text}", flush=True)

@@ -5,7 +5,7 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 from alone_fairseq.checkpoint.contents import read_contents
-from alone_fairseq.checkpoint.files import task_settings
+from alone_fairseq.checkpoint.files import settings_of
 from alone_fairseq.cli.arguments import positive
 from alone_fairseq.errors import UserError
 from alone_fairseq.filters import KINDS
@@ -56,7 +56,7 @@ def run(arguments):
     contents, languages, embeddings = None, {}, {"": {}}
     if arguments.checkpoint:
         contents, state = read_contents(arguments.checkpoint)
-        task = task_settings(state)
+        task = settings_of(state, "task")
         languages = {"encoder": task.get("source_lang"), "decoder": task.get("target_lang")}
         embeddings = contents.embeddings
     elif not (arguments.dim and (arguments.vocab or arguments.data)):

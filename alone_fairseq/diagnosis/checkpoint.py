@@ -5,8 +5,7 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
-from alone_fairseq.checkpoint.contents import model_settings
-from alone_fairseq.checkpoint.files import load_checkpoint, task_settings
+from alone_fairseq.checkpoint.files import load_checkpoint, settings_of
 from alone_fairseq.diagnosis import Finding, ok, problem
 from alone_fairseq.errors import UserError
 
@@ -25,7 +24,7 @@ def model(path: str, state: Mapping[str, Any]) -> Finding:
     """Where the checkpoint's model comes from, and so what fairseq's commands need to be told."""
     from fairseq.models import ARCH_MODEL_REGISTRY, MODEL_REGISTRY
 
-    settings = model_settings(state)
+    settings = settings_of(state, "model")
     name = settings.get("_name") or settings.get("arch")
     found = ARCH_MODEL_REGISTRY.get(name) or MODEL_REGISTRY.get(name)
     if found is None:
@@ -57,7 +56,7 @@ def languages(state: Mapping[str, Any], data: Path) -> dict[str, str]:
     """What neither the checkpoint nor the names of the data may tell, from ``tokenizer.json``."""
     from alone_fairseq.text import TextSettings
 
-    task = task_settings(state)
+    task = settings_of(state, "task")
     if "source_lang" not in task or task["source_lang"] or not (data / "tokenizer.json").is_file():
         return {}
     settings = TextSettings.load(data / "tokenizer.json")

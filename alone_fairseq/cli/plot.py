@@ -1,0 +1,88 @@
+"""``alone plot``: validation curves from the logs of fairseq-train."""
+
+import re
+from pathlib import Path
+
+from alone_fairseq.checkpoint.files import replacing
+from alone_fairseq.errors import UserError
+
+# With --log-format simple or tqdm, and with --log-format json, which puts the subset into each key.
+SIMPLE = re.compile(r"\| valid on '(\S+)' subset \| (.*)")
+JSON = re.compile(r'\{.*"(?!train_)(\w+)_num_updates": .*\}')
+AXES = {"loss": "loss (bits)", "nll_loss": "negative log-likelihood (bits)", "ppl": "perplexity"}
+
+
+def add_parser(subparsers):
+    parser = subparsers.add_parser(
+        "plot",
+        help="draw validation curves from fairseq-train's logs",
+        description="Draw a validation metric by number of updates, a curve for each log of fairseq-train,"
+        " whatever its --log-format.",
+        epilog="example: alone plot lookup.log alone.log --output curves.png --metric ppl",
+    )
+    parser.add_argument("logs", nargs="+", metavar="LOG", help="fairseq-train's output or --log-file")
+    parser.add_argument("--output", required=True, metavar="PNG", help="picture to write")
+    parser.add_argument("--metric", default="loss", help="as the log names it: loss, ppl, bleu")
+    parser.add_argument("--labels", nargs="+", metavar="L", help="names of the curves (default: of the files)")
+    parser.add_argument("--force", action="store_true", help="replace the picture if it exists")
+    parser.set_defaults(run=run)
+
+
+def run(arguments):
+    labels = arguments.labels or default_labels(arguments.logs)
+    if len(labels) != len(arguments.logs):
+        raise UserError(f"--labels: {len(labels)} for {len(arguments.logs)} logs")
+    curves = [read_curve(log, arguments.metric) for log in arguments.logs]
+    with replacing(arguments.output, arguments.force) as file:
+        draw(labels, curves, arguments.metric, file)
+
+
+def default_labels(logs):
+    """Names of the files, or all of their paths where names alone would be the same."""
+    names = [Path(log).stem for log in logs]
+    return names if len(set(names)) == len(names) else logs
+
+
+def read_curve(log, metric):
+    """{number of updates: value} of the first validation set in the log.
+
+    After a restart fairseq validates at some numbers of updates again; the later value counts.
+    """
+    curve, first, names = {}, None, ()
+    with open(log, encoding="utf-8", errors="replace") as lines:
+        for subset, stats in filter(None, map(parse_line, lines)):
+            first = first or subset
+            if subset == first:
+                names = stats.keys()
+                if {metric, "num_updates"} <= names:  # the last line of a log may be cut short
+                    curve[int(float(stats["num_updates"]))] = float(stats[metric])
+    if first is None:
+        raise UserError(f"{log}: no validation results in it; is it the log of fairseq-train?")
+    if not curve:
+        raise UserError(f"{log}: has no {metric} of '{first}', only {', '.join(names)}")
+    return dict(sorted(curve.items()))
+
+
+def parse_line(line):
+    """(subset, statistics) of a line with validation results, else None."""
+    if match := SIMPLE.search(line):
+        return match[1], dict(re.findall(r"(\w+) (\S+)", match[2]))
+    if match := JSON.search(line):
+        return match[1], dict(re.findall(rf'"{match[1]}_(\w+)": "?([^",}}]+)', match[0]))
+    return None
+
+
+def draw(labels, curves, metric, file):
+    """Write a PNG with the ``curves``, each a {number of updates: value}."""
+    # Matplotlib takes a second to import; the other commands need not wait for it.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot(xlabel="updates", ylabel=f"validation {AXES.get(metric, metric)}")
+    for label, curve in zip(labels, curves, strict=True):
+        axes.plot(curve.keys(), curve.values(), marker=".", label=label)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(file, format="png", dpi=150)

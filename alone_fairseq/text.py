@@ -1,0 +1,151 @@
+"""Raw text to the tokens a model reads, and back: the same steps before training and in ``alone translate``.
+
+A recipe writes them down once, in ``tokenizer.json``, and leaves that in the folder of the binarised data:
+
+    {"version": 1, "source_lang": "en", "target_lang": "de",
+     "tokenizer": "moses", "lowercase": false, "bpe": "subword_nmt", "codes": "codes.txt"}
+
+version       1
+source_lang   language codes, as in the names of fairseq's dictionaries; Moses has rules for each language
+target_lang
+tokenizer     "moses" (sacremoses, special characters not escaped) or "none" (the default: split at spaces)
+lowercase     whether all text is lower-cased (default: false)
+bpe           "subword_nmt", "sentencepiece" or "none" (the default)
+codes         the codes of subword-nmt or the model of sentencepiece, relative to this file
+
+and prepares each file with
+
+    python -m alone_fairseq.text tokenize --config tokenizer.json --lang en < raw > words   # to learn codes
+    python -m alone_fairseq.text apply --config tokenizer.json --lang en < raw > tokens
+
+One line in is one line out; an empty line stays empty.
+"""
+
+import argparse
+import json
+import sys
+from contextlib import redirect_stderr
+from dataclasses import dataclass, fields, replace
+from io import StringIO
+from pathlib import Path
+
+import sentencepiece
+from fairseq.data.data_utils import post_process
+from sacremoses import MosesDetokenizer, MosesTokenizer
+from subword_nmt.apply_bpe import BPE
+
+from alone_fairseq.errors import UserError
+from alone_fairseq.lines import read_windows, write_lines
+
+CHOICES = {
+    "version": (1,),
+    "tokenizer": ("moses", "none"),
+    "lowercase": (True, False),
+    "bpe": ("subword_nmt", "sentencepiece", "none"),
+}
+
+
+@dataclass(frozen=True)
+class TextSettings:
+    """What ``tokenizer.json`` says."""
+
+    version: int
+    source_lang: str
+    target_lang: str
+    tokenizer: str = "none"
+    lowercase: bool = False
+    bpe: str = "none"
+    codes: Path | None = None
+
+    @classmethod
+    def load(cls, path: Path) -> "TextSettings":
+        """Read ``tokenizer.json``; a ``UserError`` says what is wrong with it."""
+        if not path.is_file():
+            raise UserError(f"{path}: not there; to write it, see: python -m pydoc alone_fairseq.text")
+        try:
+            settings = cls(**json.loads(path.read_text(encoding="utf-8")))
+        except ValueError as error:
+            raise UserError(f"{path}: not JSON: {error}") from error
+        except TypeError as error:
+            names = ", ".join(field.name for field in fields(cls))
+            raise UserError(f"{path}: must name {names}; those after target_lang may be left out") from error
+        for name, choices in CHOICES.items():
+            value = getattr(settings, name)
+            if value not in choices:
+                expected = " or ".join(map(json.dumps, choices))
+                raise UserError(f"{path}: {name} must be {expected}, not {json.dumps(value)}")
+        if settings.bpe == "none":
+            return settings
+        if not isinstance(settings.codes, str):
+            raise UserError(f"{path}: codes must name the file that {settings.bpe} has learnt")
+        return replace(settings, codes=path.parent / settings.codes)
+
+
+class TextPipeline:
+    """Raw text of one language to tokens with a space between, and back."""
+
+    def __init__(self, settings: TextSettings, lang: str):
+        self.settings = settings
+        moses = settings.tokenizer == "moses"
+        self._tokenizer = MosesTokenizer(lang) if moses else None
+        self._detokenizer = MosesDetokenizer(lang) if moses else None
+        self._segment = load_segmenter(settings)
+
+    def encode(self, text: str) -> str:
+        """The tokens of ``text``; nothing but spaces gives an empty string."""
+        # Whatever Python takes for white space would be taken for the end of a line or token further on.
+        text = " ".join(text.split())
+        if self._tokenizer:
+            text = self._tokenizer.tokenize(text, return_str=True, escape=False)
+        if self.settings.lowercase:
+            text = text.lower()
+        return self._segment(text)
+
+    def decode(self, tokens: str) -> str:
+        """The text that ``tokens`` stand for; capitals, and what the tokenizer joined, are not restored."""
+        text = post_process(tokens, self.settings.bpe)
+        return self._detokenizer.detokenize(text.split(), unescape=False) if self._detokenizer else text
+
+
+def load_segmenter(settings: TextSettings):
+    """The function that splits words into the units that ``settings.codes`` has learnt."""
+    if settings.bpe == "none":
+        return str
+    if not settings.codes.is_file():
+        raise UserError(f"{settings.codes}: not there; it should be what {settings.bpe} has learnt")
+    try:
+        if settings.bpe == "sentencepiece":
+            model = sentencepiece.SentencePieceProcessor(model_file=str(settings.codes))
+            return lambda text: " ".join(model.encode(text, out_type=str))
+        # About a file of another kind subword-nmt writes two lines and exits; one line of ours will do.
+        with open(settings.codes, encoding="utf-8") as codes, redirect_stderr(StringIO()):
+            return BPE(codes).segment
+    except (RuntimeError, SystemExit, UnicodeDecodeError) as error:
+        raise UserError(f"{settings.codes}: not what {settings.bpe} has learnt") from error
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m alone_fairseq.text",
+        description="Raw text to tokens, as tokenizer.json says; from standard input to standard output.",
+        epilog="example: python -m alone_fairseq.text apply --config tokenizer.json --lang en < raw > tokens",
+    )
+    parser.add_argument("action", choices=["apply", "tokenize"], help="all steps, or those before BPE")
+    parser.add_argument("--config", type=Path, required=True, metavar="JSON", help="tokenizer.json")
+    parser.add_argument("--lang", required=True, help="its source_lang or its target_lang")
+    arguments = parser.parse_args(argv)
+    settings = TextSettings.load(arguments.config)
+    if arguments.lang not in (settings.source_lang, settings.target_lang):
+        raise UserError(f"--lang {arguments.lang} is not one of the two languages in {arguments.config}")
+    if arguments.action == "tokenize":
+        settings = replace(settings, bpe="none")
+    pipeline = TextPipeline(settings, arguments.lang)
+    for _, lines in read_windows(sys.stdin.buffer, size=1000):
+        write_lines(pipeline.encode(line) for line in lines)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (UserError, OSError) as error:
+        sys.exit(f"alone_fairseq.text: error: {error}")

@@ -1,0 +1,150 @@
+"""Raw text in, raw text out: fairseq's beam search behind the steps that the training text went through."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from textwrap import shorten
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+from fairseq import checkpoint_utils, utils
+from fairseq.dataclass.configs import GenerationConfig
+
+from alone_fairseq.checkpoint.files import load_checkpoint, settings_of
+from alone_fairseq.errors import UserError
+from alone_fairseq.lines import warn
+from alone_fairseq.text import TextPipeline, TextSettings
+
+
+class Translator:
+    """One or several models with all that lies between them and raw text.
+
+    Args:
+        checkpoint: the model's file, or several files with ``:`` between them for an ensemble.
+        data: folder of ``fairseq-preprocess``, with its dictionaries and ``tokenizer.json``.
+        generation: settings of the beam search.
+        source_lang, target_lang: the direction, if not that of the checkpoint or ``tokenizer.json``.
+        bpe_codes: in place of the codes that ``tokenizer.json`` names.
+        max_tokens, batch_size: limits of a batch, in source tokens (padding included) and in lines.
+        cpu, fp16: leave the GPU alone; compute in half precision on it.
+
+    Raises:
+        UserError: the parts are damaged, missing, or do not belong together.
+    """
+
+    def __init__(
+        self,
+        checkpoint: str,
+        data: Path,
+        generation: GenerationConfig,
+        *,
+        source_lang: str | None = None,
+        target_lang: str | None = None,
+        bpe_codes: Path | None = None,
+        max_tokens: int = 4096,
+        batch_size: int = 64,
+        cpu: bool = False,
+        fp16: bool = False,
+    ):
+        self.cuda = torch.cuda.is_available() and not cpu
+        if fp16 and not self.cuda:
+            raise UserError("--fp16 needs a GPU; leave it out")
+        settings = TextSettings.load(data / "tokenizer.json")
+        if bpe_codes:
+            if settings.bpe == "none":
+                raise UserError(f"--bpe-codes: {data / 'tokenizer.json'} says that there is no BPE")
+            settings = replace(settings, codes=bpe_codes)
+        paths = utils.split_paths(checkpoint)
+        trained = [settings_of(load_checkpoint(path), "task") for path in paths][0]
+        if "source_lang" not in trained:
+            raise UserError(f"{paths[0]}: trained for a task that does not translate")
+        # Neither is in a checkpoint whose training found the languages out from the names of the data.
+        source_lang = source_lang or trained["source_lang"] or settings.source_lang
+        target_lang = target_lang or trained["target_lang"] or settings.target_lang
+        self.source = TextPipeline(settings, source_lang)
+        self.target = TextPipeline(settings, target_lang)
+        self.models, self.task = load_models(paths, data, source_lang, target_lang)
+        for model in self.models:
+            model.prepare_for_inference_(SimpleNamespace(generation=generation))
+            if fp16:
+                model.half()
+            if self.cuda:
+                model.cuda()
+        self.generator = self.task.build_generator(self.models, generation)
+        if generation.nbest > self.generator.beam_size:
+            raise UserError(f"--nbest {generation.nbest} needs a --beam of {generation.nbest} or more")
+        self.nbest = generation.nbest
+        self.max_tokens, self.batch_size = max_tokens, batch_size
+        self.max_length, _ = utils.resolve_max_positions(
+            self.task.max_positions(), *(model.max_positions() for model in self.models)
+        )
+
+    def translate(
+        self, lines: Sequence[str], first: int = 1, progress: Callable[[int], Any] = lambda lines_done: None
+    ) -> list[list[str]]:
+        """The ``nbest`` translations of each line, the best first; of an empty line, empty ones.
+
+        Args:
+            first: number of the first line, for warnings.
+            progress: called with the number of lines in each finished batch.
+        """
+        translations = [[""] * self.nbest for _ in lines]
+        tokens = [self.binarize(line, number) for number, line in enumerate(lines, first)]
+        # A line without words is only its end-of-sentence symbol.
+        filled = [index for index, ids in enumerate(tokens) if len(ids) > 1]
+        progress(len(lines) - len(filled))
+        if not filled:
+            return translations
+        lengths = np.array([len(tokens[index]) for index in filled])
+        dataset = self.task.build_dataset_for_inference([tokens[index] for index in filled], lengths)
+        batches = dataset.batch_by_size(
+            np.argsort(-lengths, kind="stable"),  # the longest first: too little memory shows at once
+            max_tokens=max(self.max_tokens, lengths.max()),
+            max_sentences=self.batch_size,
+        )
+        for batch in batches:
+            sample = dataset.collater([dataset[index] for index in batch])
+            sample = utils.move_to_cuda(sample) if self.cuda else sample
+            found = self.task.inference_step(self.generator, self.models, sample)
+            for index, hypotheses in zip(sample["id"].tolist(), found, strict=True):
+                for rank, hypothesis in enumerate(hypotheses[: self.nbest]):
+                    translations[filled[index]][rank] = self._text(hypothesis)
+            progress(len(batch))
+        return translations
+
+    def binarize(self, line: str, number: int) -> torch.Tensor:
+        """Ids of the tokens of a raw line and of the end of the sentence: (length + 1,), int64."""
+        dictionary = self.task.source_dictionary
+        ids = dictionary.encode_line(self.source.encode(line), add_if_not_exist=False).long()
+        if len(ids) > self.max_length:
+            kept = self.max_length - 1
+            warn(f"line {number}: has {len(ids) - 1} tokens; only the first {kept} are translated")
+            ids = torch.cat((ids[:kept], ids[-1:]))
+        # Text that reads </s> or <pad> is text.
+        ids[:-1].masked_fill_(ids[:-1] < dictionary.nspecial, dictionary.unk())
+        return ids
+
+    def _text(self, hypothesis: Mapping[str, torch.Tensor]) -> str:
+        return self.target.decode(self.task.target_dictionary.string(hypothesis["tokens"].int().cpu()))
+
+
+def load_models(paths: Sequence[str], data: Path, source_lang: str, target_lang: str):
+    """The models in ``paths`` and their task, with the dictionaries in ``data``."""
+    for lang in (source_lang, target_lang):
+        if not (data / f"dict.{lang}.txt").is_file():
+            raise UserError(
+                f"{data}: no dict.{lang}.txt; --data must be what fairseq-preprocess wrote for"
+                f" {source_lang}-{target_lang}, or give --source-lang and --target-lang"
+            )
+    overrides = {"data": str(data), "source_lang": source_lang, "target_lang": target_lang}
+    try:
+        models, _, task = checkpoint_utils.load_model_ensemble_and_task(paths, overrides)
+    except UserError:
+        raise
+    except (AssertionError, KeyError, RuntimeError, ValueError) as error:
+        names = ":".join(paths)
+        detail = shorten(str(error), 240)
+        raise UserError(f"{names}: does not load with the dictionaries in {data}: {detail}") from error
+    return models, task

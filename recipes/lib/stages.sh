@@ -1,0 +1,69 @@
+# shellcheck shell=bash
+# Stages of a recipe: each makes one output under a temporary name, and is skipped when the output is there.
+
+set -E
+trap 'echo "${0##*/}: stage ${running:-0} failed, see above; the same command takes it up again" >&2' ERR
+
+export LC_ALL=C PYTHONUTF8=1  # numbers with a point, one order of sorting; text is UTF-8 whatever the locale
+
+# The environment that `make quickstart` sets up, unless another one is active.
+if ! command -v alone > /dev/null; then
+  PATH=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/.venv/bin:$PATH
+  command -v alone > /dev/null || die "no command 'alone'; activate the environment it is installed in"
+fi
+
+# run_stage NUMBER TITLE OUTPUT: whether the stage is asked for (stage, stop_stage) and its output missing.
+run_stage() {
+  running=$1
+  ((${stage:?} <= $1 && $1 <= ${stop_stage:?})) || return 1
+  if [[ -e $3 ]]; then
+    echo "stage $1: $2: done already, $3"
+    return 1
+  fi
+  echo "stage $1: $2"
+}
+
+# need NUMBER PATH: what an earlier stage must have made.
+need() {
+  [[ -e $2 ]] || die "$2: not there; run stage $1 first"
+}
+
+# scratch OUTPUT: an empty folder OUTPUT.tmp, without what an interrupted run may have left there.
+scratch() {
+  rm -rf "$1.tmp"
+  mkdir "$1.tmp"
+}
+
+# publish OUTPUT: OUTPUT.tmp, file or folder, is complete and gets its name.
+publish() {
+  mv -T "$1.tmp" "$1"
+}
+
+# make_folder FOLDER: unless it is there.
+make_folder() {
+  mkdir -p "$1" 2> /dev/null && [[ -w $1 ]] || die "$1: cannot be written to; choose another --work"
+}
+
+# lock FOLDER: it is ours from here to `unlock`, or to the end of all that this recipe has started.
+lock() {
+  exec {lock}>> "$1/.lock"
+  flock --nonblock "$lock" || {
+    echo "waiting for another run in $1"
+    flock "$lock"
+  }
+}
+
+unlock() {
+  exec {lock}>&-
+}
+
+# same_settings FILE SETTINGS: refuse to go on from outputs of other settings. One a line: name value.
+same_settings() {
+  local old new
+  [[ -e $1 ]] || return 0
+  old=$(comm -23 <(sort "$1") <(sort <<< "$2"))
+  new=$(comm -13 <(sort "$1") <(sort <<< "$2"))
+  old=${old//$'\n'/ } new=${new//$'\n'/ }
+  [[ -z $old$new ]] || die "${1%/*} was made with other settings, '${old:-nothing}' in place of" \
+    "'${new:-nothing}'; choose another --work, or remove that folder"
+}

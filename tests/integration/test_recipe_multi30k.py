@@ -1,0 +1,213 @@
+"""The recipe as a person runs it: raw text to a score, nothing done twice, and one line about bad input."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from alone_fairseq.text import TextPipeline, TextSettings
+
+pytestmark = pytest.mark.xdist_group("multi30k")
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+SETS = {"train": "train", "val": "valid", "test_2016_flickr": "test"}
+SETTINGS = ["--bpe-size", "60", "--size", "32"]
+TINY = shlex.split(
+    """-- --encoder-embed-dim 16 --decoder-embed-dim 16 --encoder-layers 1 --decoder-layers 1
+    --encoder-ffn-embed-dim 16 --decoder-ffn-embed-dim 16 --max-epoch 2 --warmup-updates 2"""
+)
+
+
+def call(*command) -> subprocess.CompletedProcess:
+    # Commands of the environment that runs the tests come first.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(list(map(str, command)), env=environment, capture_output=True, text=True, timeout=900)
+
+
+def recipe(data, work, *arguments, tiny=()) -> subprocess.CompletedProcess:
+    return call(RECIPES / "multi30k" / "run.sh", "--data", data, "--work", work, *arguments, *tiny)
+
+
+def refusal(result: subprocess.CompletedProcess) -> str:
+    """The one line with which the recipe refuses to go on."""
+    assert result.returncode != 0
+    (line,) = result.stderr.splitlines()
+    return line
+
+
+def files(folder: Path) -> dict[Path, tuple[int, int]]:
+    return {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory, tiny_text) -> Path:
+    """Raw text named like Multi30k's, with an empty line and, in one file, the line ends of Windows."""
+    folder = tmp_path_factory.mktemp("raw text")
+    for name, split in SETS.items():
+        pairs = [*tiny_text[split], ("", "")]
+        for lang, sentences in zip(("en", "de"), zip(*pairs, strict=True), strict=True):
+            end = b"\r\n" if (name, lang) == ("val", "en") else b"\n"
+            (folder / f"{name}.{lang}").write_bytes(b"".join(line.encode() + end for line in sentences))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, data) -> Path:
+    """The work folder of a run, made where an interrupted one has left half a text."""
+    work = tmp_path_factory.mktemp("work")
+    (work / "text.tmp").mkdir()
+    (work / "text.tmp" / "half").touch()
+    result = recipe(data, work, *SETTINGS, tiny=TINY)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return work
+
+
+@pytest.fixture
+def bad(tmp_path, data) -> Path:
+    """A copy of the text, for a test to spoil."""
+    return Path(shutil.copytree(data, tmp_path / "bad"))
+
+
+def test_raw_text_becomes_translations_and_scores(finished, data):
+    run = finished / "real-32-seed1"
+    for name in ("val", "test_2016_flickr"):
+        translations = (run / f"{name}.de").read_bytes()
+        assert translations.count(b"\n") == (data / f"{name}.en").read_bytes().count(b"\n")
+        assert translations.endswith(b"\n\n"), "an empty line has an empty translation"
+        score = (run / f"{name}.bleu").read_text()
+        assert re.match(r"BLEU\|nrefs:1\|case:mixed\|eff:no\|tok:13a\|smooth:exp\|version:\S+ = \d+\.\d\d ", score)
+    assert b"\r" not in (finished / "text" / "raw" / "val.en").read_bytes()
+    assert (finished / "bin" / "dict.en.txt").read_bytes() == (finished / "bin" / "dict.de.txt").read_bytes()
+
+
+def test_nothing_half_made_is_left_or_used(finished):
+    assert not list(finished.rglob("*.tmp"))
+    assert not (finished / "text" / "half").exists()
+
+
+def test_a_second_run_changes_no_file(finished, data):
+    before = files(finished)
+    result = recipe(data, finished, *SETTINGS, tiny=TINY)
+    assert result.returncode == 0
+    assert result.stdout.count("done already") == len(result.stdout.splitlines()) == 8
+    assert files(finished) == before
+
+
+def test_training_goes_on_from_the_newest_epoch(finished, data, tmp_path):
+    work = Path(shutil.copytree(finished, tmp_path / "work"))
+    run = work / "real-32-seed1"
+    (run / "trained").unlink()
+    (run / "checkpoints" / "checkpoint2.pt").unlink()
+    result = recipe(data, work, *SETTINGS, "--stop-stage", "3", tiny=TINY)
+    assert result.returncode == 0, result.stderr
+    assert "checkpoint1.pt (epoch 2 @" in result.stdout
+    assert (run / "checkpoints" / "checkpoint2.pt").exists()
+    assert (run / "trained").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "tiny", "differs"),
+    [
+        (["--bpe-size", "50", "--size", "32"], TINY, ["bpe_size 60", "bpe_size 50"]),
+        ([*SETTINGS, "--bpe", "sentencepiece"], TINY, ["bpe subword_nmt", "bpe sentencepiece"]),
+        (SETTINGS, [*TINY, "--lr", "1"], ["nothing", "--lr 1"]),
+    ],
+)
+def test_other_settings_do_not_mix_with_old_outputs(finished, data, arguments, tiny, differs):
+    before = files(finished)
+    line = refusal(recipe(data, finished, *arguments, tiny=tiny))
+    assert all(f"'{setting}'" in line for setting in differs)
+    assert files(finished) == before
+
+
+def test_other_text_does_not_mix_with_old_outputs(finished, bad):
+    (bad / "val.de").write_text("Der Hund schläft.\n" * 21)
+    assert "'val.de " in refusal(recipe(bad, finished, *SETTINGS, tiny=TINY))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--learning-rate", "1"], "unknown option '--learning-rate'"),
+        (["extra"], "unexpected argument 'extra'"),
+        (["--seed"], "option '--seed' needs a value"),
+        (["--seed", "one"], "--seed must be a whole number above 0, not 'one'"),
+        (["--system", "glove"], "--system must be one of lookup factorized real binary, not 'glove'"),
+        (["--stage", "7"], "--stage must be one of 1 2 3 4 5 6, not '7'"),
+        (["--system", "lookup", "--size", "64"], "--size is not for a lookup"),
+        (["--stage", "2"], "text: not there; run stage 1 first"),
+        (["--stage", "4"], "bin: not there; run stage 2 first"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(data, tmp_path, arguments, message):
+    assert message in refusal(recipe(data, tmp_path, *arguments))
+
+
+def test_a_work_folder_that_cannot_be_made_is_refused(data):
+    assert "val.en/work: cannot be written to" in refusal(recipe(data, data / "val.en" / "work"))
+
+
+def test_a_missing_file_is_named(bad, tmp_path):
+    (bad / "val.de").unlink()
+    line = refusal(recipe(bad, tmp_path / "work"))
+    assert "val.de: not there" in line
+    assert "{train val test_2016_flickr}.{en,de}" in line
+    assert not (tmp_path / "work").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "val.de: is empty"),
+        (b"eins\nzwei\n", "val.en and val.de: have 21 and 2 lines"),
+        (b"eins\nzw\xffei\n", "val.de: line 2 is not valid UTF-8"),
+    ],
+)
+def test_damaged_text_is_refused_and_the_mended_text_accepted(bad, tmp_path, content, message):
+    good = (bad / "val.de").read_bytes()
+    (bad / "val.de").write_bytes(content)
+    assert message in refusal(recipe(bad, tmp_path / "work"))
+    assert not (tmp_path / "work" / "text").exists()
+    (bad / "val.de").write_bytes(good)
+    folder = tmp_path / "clean"
+    folder.mkdir()
+    result = call(sys.executable, RECIPES / "lib" / "clean_parallel.py", bad / "val.en", bad / "val.de", folder)
+    assert result.returncode == 0, result.stderr
+
+
+def test_sentencepiece_learns_pieces_that_give_the_text_back(data, tmp_path):
+    script = '. "$0/lib/options.sh"; . "$0/lib/text.sh"; learn_bpe sentencepiece 60 "$1" "$2"'
+    result = call("bash", "-ec", script, RECIPES, data / "train.de", tmp_path / "codes")
+    assert result.returncode == 0, result.stderr
+    pipeline = TextPipeline(TextSettings(1, "en", "de", bpe="sentencepiece", codes=tmp_path / "codes"), "de")
+    sentence = "Der Hund sieht den Baum heute und morgen."
+    pieces = pipeline.encode(sentence)
+    assert len(pieces.split()) > len(sentence.split())
+    assert pipeline.decode(pieces) == sentence
+
+
+def test_help_shows_all_options_and_an_example(data):
+    result = call(RECIPES / "multi30k" / "run.sh", "--help")
+    assert result.returncode == 0
+    names = "data system size seed work bpe bpe-size max-minutes stage stop-stage"
+    assert re.findall(r"^  --(\S+)", result.stdout, re.M) == names.split()
+    assert "Example: recipes/multi30k/run.sh --data" in result.stdout
+
+
+def test_table_sets_finished_runs_side_by_side(finished, tmp_path):
+    result = call(
+        sys.executable, RECIPES / "multi30k" / "table.py", "--work", finished, "--plot", tmp_path / "bleu.png"
+    )
+    assert result.returncode == 0, result.stderr
+    alone = 16 + 32 * (16 + 16)
+    size = (finished / "real-32-seed1" / "averaged.pt").stat().st_size
+    assert f"| ALONE, real, D_inter = 32 | 1 | {alone:,} | {size:,} |" in result.stdout
+    assert "| lookup | not run |" in result.stdout
+    assert "One seed. sacreBLEU nrefs:1" in result.stdout
+    assert (tmp_path / "bleu.png").read_bytes().startswith(b"\x89PNG")

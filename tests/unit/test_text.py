@@ -1,0 +1,169 @@
+"""``tokenizer.json``: text to tokens and back."""
+
+import io
+import json
+import runpy
+import sys
+
+import pytest
+import sentencepiece
+from subword_nmt.learn_bpe import learn_bpe
+
+from alone_fairseq import text
+from alone_fairseq.errors import UserError
+from alone_fairseq.text import TextPipeline, TextSettings
+
+SETTINGS = {"version": 1, "source_lang": "en", "target_lang": "de"}
+CORPUS = "".join(f"A low tower is lower than the {word}est newer tower.\n" for word in ("low", "new", "wid") * 20)
+
+
+@pytest.fixture
+def pipeline(tmp_path):
+    def build(lang="en", **settings):
+        (tmp_path / "tokenizer.json").write_text(json.dumps({**SETTINGS, **settings}))
+        return TextPipeline(TextSettings.load(tmp_path / "tokenizer.json"), lang)
+
+    return build
+
+
+@pytest.fixture
+def codes(tmp_path):
+    with open(tmp_path / "codes.txt", "w") as file:
+        learn_bpe(io.StringIO(CORPUS), file, num_symbols=20)
+    return "codes.txt"
+
+
+@pytest.fixture
+def model(tmp_path):
+    with open(tmp_path / "sentencepiece.model", "wb") as file:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(CORPUS.splitlines()), model_writer=file, vocab_size=24, minloglevel=2
+        )
+    return "sentencepiece.model"
+
+
+def test_words(pipeline):
+    assert pipeline().encode("  A\u00a0low\u2028\ttower. ") == "A low tower."
+    assert pipeline().decode("A low tower.") == "A low tower."
+
+
+def test_moses(pipeline):
+    english = pipeline(tokenizer="moses")
+    tokens = english.encode("It's Mr. Low's [tower] & co.")
+    assert tokens == "It 's Mr. Low 's [ tower ] & co ."  # nothing escaped; Mr. is no end of a sentence
+    assert english.decode("It 's a tower , and low .") == "It's a tower, and low."
+    assert pipeline("de", tokenizer="moses").encode("It's") == "It ' s"
+
+
+def test_entities_stay_what_they_are(pipeline):
+    assert pipeline(tokenizer="moses").decode("a &amp; b") == "a &amp; b"
+
+
+def test_lowercase(pipeline):
+    assert pipeline(tokenizer="moses", lowercase=True).encode("Mr. Low's TOWER.") == "mr. low 's tower ."
+
+
+@pytest.mark.parametrize("empty", ["", "   ", "\t", "\u00a0\u3000", "\r"])
+@pytest.mark.parametrize("tokenizer", ["none", "moses"])
+def test_empty_stays_empty(pipeline, codes, model, empty, tokenizer):
+    assert pipeline(tokenizer=tokenizer).encode(empty) == ""
+    assert pipeline(tokenizer=tokenizer, bpe="subword_nmt", codes=codes).encode(empty) == ""
+    assert pipeline(tokenizer=tokenizer, bpe="sentencepiece", codes=model).encode(empty) == ""
+
+
+@pytest.mark.parametrize("tokenizer", ["none", "moses"])
+def test_subword_nmt(pipeline, codes, tokenizer):
+    subwords = pipeline(tokenizer=tokenizer, bpe="subword_nmt", codes=codes)
+    tokens = subwords.encode("The lower tower.")
+    assert "@@ " in tokens
+    assert "tower" in tokens
+    assert subwords.decode(tokens) == "The lower tower."
+
+
+def test_sentencepiece(pipeline, model):
+    subwords = pipeline(bpe="sentencepiece", codes=model)
+    tokens = subwords.encode("The lower tower.")
+    assert tokens.startswith("\u2581")
+    assert len(tokens.split()) > 3
+    assert subwords.decode(tokens) == "The lower tower."
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ("{", "not JSON"),
+        ("[]", "must name version, source_lang, target_lang"),
+        (json.dumps({"version": 1, "source_lang": "en"}), "must name version, source_lang, target_lang"),
+        (json.dumps({**SETTINGS, "truecase": True}), "must name version, source_lang, target_lang"),
+        (json.dumps({**SETTINGS, "version": 2}), "version must be 1, not 2"),
+        (json.dumps({**SETTINGS, "bpe": "bpe"}), 'bpe must be "subword_nmt" or "sentencepiece" or "none"'),
+        (json.dumps({**SETTINGS, "tokenizer": "Moses"}), 'tokenizer must be "moses" or "none", not "Moses"'),
+        (json.dumps({**SETTINGS, "lowercase": "false"}), 'lowercase must be true or false, not "false"'),
+        (json.dumps({**SETTINGS, "bpe": "subword_nmt"}), "codes must name the file"),
+    ],
+)
+def test_bad_settings(tmp_path, settings, message):
+    (tmp_path / "tokenizer.json").write_text(settings)
+    with pytest.raises(UserError, match=r"tokenizer\.json") as error:
+        TextSettings.load(tmp_path / "tokenizer.json")
+    assert message in str(error.value)
+
+
+def test_no_settings(tmp_path):
+    with pytest.raises(UserError, match="not there; to write it, see: python -m pydoc alone_fairseq.text"):
+        TextSettings.load(tmp_path / "tokenizer.json")
+
+
+@pytest.mark.parametrize("bpe", ["subword_nmt", "sentencepiece"])
+@pytest.mark.parametrize("content", [b"", b"one two three\n", b"\xff\xfe\x00"])
+def test_bad_codes(pipeline, tmp_path, capfd, bpe, content):
+    (tmp_path / "codes").write_bytes(content)
+    with pytest.raises(UserError, match=f"codes: not what {bpe} has learnt"):
+        pipeline(bpe=bpe, codes="codes")
+    assert capfd.readouterr().err == ""
+
+
+def test_missing_codes(pipeline):
+    with pytest.raises(UserError, match="codes: not there; it should be what subword_nmt has learnt"):
+        pipeline(bpe="subword_nmt", codes="codes")
+
+
+@pytest.fixture
+def apply(tmp_path, monkeypatch, capsys):
+    """``python -m alone_fairseq.text``, in this process."""
+
+    def run(action, content, lang="en"):
+        (tmp_path / "stdin").write_bytes(content)
+        with open(tmp_path / "stdin") as stdin:
+            monkeypatch.setattr(sys, "stdin", stdin)
+            text.main([action, "--config", str(tmp_path / "tokenizer.json"), "--lang", lang])
+        return capsys.readouterr().out
+
+    return run
+
+
+def test_apply_and_tokenize(pipeline, codes, apply):
+    pipeline(tokenizer="moses", bpe="subword_nmt", codes=codes)
+    content = "The lower tower.\n\n  \nlow\x85low\n".encode()
+    assert apply("tokenize", content) == "The lower tower .\n\n\nlow low\n"
+    assert apply("apply", content).replace("@@ ", "") == "The lower tower .\n\n\nlow low\n"
+    assert "@@ " in apply("apply", content)
+
+
+def test_tokenize_needs_no_codes_yet(pipeline, apply):
+    with pytest.raises(UserError):
+        pipeline(bpe="subword_nmt", codes="codes.txt")
+    assert apply("tokenize", b"low\n") == "low\n"
+
+
+def test_language_must_be_one_of_the_two(pipeline, apply):
+    pipeline()
+    with pytest.raises(UserError, match="--lang fr is not one of the two languages in"):
+        apply("apply", b"low\n", lang="fr")
+
+
+@pytest.mark.filterwarnings("ignore:'alone_fairseq.text' found in sys.modules")
+def test_errors_are_one_line(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["text.py", "apply", "--config", "nowhere.json", "--lang", "en"])
+    with pytest.raises(SystemExit, match="alone_fairseq.text: error: nowhere.json: not there; .*$"):
+        runpy.run_module("alone_fairseq.text", run_name="__main__")
