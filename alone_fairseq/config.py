@@ -1,7 +1,8 @@
 """Which embedding a model has: the flags that all models share, and what is built from them."""
 
-from dataclasses import dataclass, field
-from typing import Optional
+from argparse import Namespace
+from dataclasses import dataclass, field, fields
+from typing import NoReturn, Optional
 
 from fairseq import utils
 from fairseq.dataclass import ChoiceEnum
@@ -72,10 +73,23 @@ class EmbeddingConfig:
 
 def alone_architecture(args, inter_dim: int, real_dropout: float, binary_dropout: float, stop: int) -> None:
     """Fill in what an architecture says of the embedding, unless the user has."""
-    args.alone_inter_dim = getattr(args, "alone_inter_dim", inter_dim)
-    binary = getattr(args, "alone_filter", "real") == "binary"
-    args.alone_relu_dropout = getattr(args, "alone_relu_dropout", binary_dropout if binary else real_dropout)
-    args.alone_stop_relu_dropout = getattr(args, "alone_stop_relu_dropout", stop)
+    binary = getattr(args, "alone_filter", None) == "binary"
+    settings = {
+        "alone_inter_dim": inter_dim,
+        "alone_relu_dropout": binary_dropout if binary else real_dropout,
+        "alone_stop_relu_dropout": stop,
+    }
+    for name, value in settings.items():
+        if getattr(args, name, None) is None:  # a YAML file may say null
+            setattr(args, name, value)
+
+
+def check_names(args) -> None:
+    """Refuse a setting with a misspelt name: argparse sees to the command line, nobody to a YAML file."""
+    known = {one.name for one in fields(EmbeddingConfig)}
+    for name in vars(args) if isinstance(args, Namespace) else args:
+        if name.startswith("alone_") and name not in known:
+            refuse(f"there is no setting {name}; choose from {', '.join(sorted(known))}")
 
 
 def build_embedding(cfg, dictionary, embed_dim: int, path: str | None = None) -> WordEmbedding:
@@ -117,9 +131,9 @@ def build_embedding(cfg, dictionary, embed_dim: int, path: str | None = None) ->
             symbols=dictionary.symbols if cfg.alone_codes_from == "symbol" else None,
         )
     except UserError as error:
-        raise FatalUserError(f"alone_fairseq: {error}") from None
+        refuse(str(error))
 
 
-def refuse(message: str) -> None:
+def refuse(message: str) -> NoReturn:
     """Stop a fairseq command with one line."""
-    raise FatalUserError(f"alone_fairseq: {message}")
+    raise FatalUserError(f"alone_fairseq: {message}") from None

@@ -136,7 +136,8 @@ class AloneEmbedding(WordEmbedding):
         """Initialise as in the paper's code: Xavier uniform for W, a Normal for o by the kind of filter."""
         for weight in self.weights:
             nn.init.xavier_uniform_(weight)
-        width = sum(weight.shape[0] for weight in self.weights[:-1][:1]) + self.embedding_dim  # D_inter + D_e
+        hidden = self.weights[0].shape[0] if len(self.weights) > 1 else 0
+        width = hidden + self.embedding_dim  # D_inter + D_e
         nn.init.normal_(self.base, std=width ** (-0.3 if self.filter_store.kind == "real" else -0.05))
 
     def forward(self, tokens: Tensor) -> Tensor:

@@ -8,6 +8,10 @@ class UserError(ValueError):
     """
 
 
+class TokenError(UserError, IndexError):
+    """A token that is not in the vocabulary; an ``IndexError``, as ``nn.Embedding`` raises."""
+
+
 class FatalUserError(UserError, SystemExit):
     """A ``UserError`` raised where fairseq's own commands would show a traceback.
 

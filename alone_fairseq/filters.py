@@ -108,11 +108,12 @@ class FilterSpec:
         owner: dict[bytes, str] = {}
         for row, symbol in zip(codes, self.symbols, strict=True):
             row[:] = _hash(self.seed, symbol, self.codebooks, np.uint64) % np.uint64(self.codes)
-            other = owner.setdefault(row.tobytes(), symbol)
-            if other is not symbol:
+            if row.tobytes() in owner:
                 raise UserError(
-                    f"the words {other!r} and {symbol!r} have the same columns; choose another --alone-seed"
+                    f"the words {owner[row.tobytes()]!r} and {symbol!r} have the same columns; "
+                    "choose another --alone-seed"
                 )
+            owner[row.tobytes()] = symbol
         return codes
 
     def _independent(self) -> np.ndarray:

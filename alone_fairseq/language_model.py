@@ -6,7 +6,14 @@ from fairseq.dataclass.utils import gen_parser_from_dataclass
 from fairseq.models import FairseqLanguageModel, register_model, register_model_architecture
 from fairseq.models.transformer_lm import TransformerLanguageModelConfig, base_lm_architecture
 
-from alone_fairseq.config import PAPER_MT, EmbeddingConfig, alone_architecture, build_embedding, refuse
+from alone_fairseq.config import (
+    PAPER_MT,
+    EmbeddingConfig,
+    alone_architecture,
+    build_embedding,
+    check_names,
+    refuse,
+)
 from alone_fairseq.transformer import (
     TiedDecoder,
     TransformerAloneConfig,
@@ -42,6 +49,9 @@ class TransformerLMAloneModel(FairseqLanguageModel):
     def build_model(cls, args, task):
         if args.character_embeddings:
             refuse("character embeddings replace the embedding matrix; leave out --character-embeddings")
+        check_names(args)
+        if args.decoder_layers_to_keep:
+            args.decoder_layers = len(args.decoder_layers_to_keep.split(","))
         if getattr(args, "max_target_positions", None) is None:
             args.max_target_positions = task.args.tokens_per_sample
         cfg = TransformerAloneConfig.from_namespace(args)

@@ -1,7 +1,7 @@
 """The Transformer with an embedding of one's choice, ALONE by default (Section 3.2), and its architectures."""
 
-from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 
 from fairseq.dataclass.utils import gen_parser_from_dataclass
 from fairseq.models import register_model, register_model_architecture
@@ -12,7 +12,15 @@ from fairseq.models.transformer import (
     transformer_legacy,
 )
 
-from alone_fairseq.config import PAPER_MT, EmbeddingConfig, alone_architecture, build_embedding, refuse
+from alone_fairseq.config import (
+    PAPER_MT,
+    EmbeddingConfig,
+    alone_architecture,
+    build_embedding,
+    check_names,
+    refuse,
+)
+from alone_fairseq.errors import UserError
 from alone_fairseq.word_embedding import WordEmbedding
 
 
@@ -34,7 +42,7 @@ class TiedDecoder(TransformerDecoderBase):
 
     def forward(self, prev_output_tokens, encoder_out=None, incremental_state=None, **options):
         # A search is one model: in its state the matrix outlives a step, unchecked and not computed again.
-        with shared_matrices(self, incremental_state):
+        with self.output_embedding.shared_matrix(incremental_state):
             return super().forward(prev_output_tokens, encoder_out, incremental_state, **options)
 
 
@@ -62,6 +70,7 @@ class TransformerAloneModel(TransformerModelBase):
 
     @classmethod
     def build_model(cls, args, task):
+        check_names(args)
         cfg = TransformerAloneConfig.from_namespace(args)
         check_embedding(cfg)
         if cfg.share_all_embeddings and task.source_dictionary != task.target_dictionary:
@@ -82,17 +91,11 @@ class TransformerAloneModel(TransformerModelBase):
         return TiedDecoder(cfg, tgt_dict, embed_tokens, no_encoder_attn=cfg.no_cross_attention)
 
     def forward(self, *inputs, **options):
-        with shared_matrices(self):
-            return super().forward(*inputs, **options)
-
-
-def shared_matrices(module, store=None) -> ExitStack:
-    """Let each embedding below ``module`` be computed once within the block."""
-    stack = ExitStack()
-    for child in module.modules():
-        if isinstance(child, WordEmbedding):
-            stack.enter_context(child.shared_matrix(store))
-    return stack
+        with self.decoder.output_embedding.shared_matrix():
+            try:
+                return super().forward(*inputs, **options)
+            except UserError as error:  # a token that is not in the dictionary
+                refuse(str(error))
 
 
 def keep_shared_embeddings_once(model) -> None:
@@ -104,20 +107,25 @@ def keep_shared_embeddings_once(model) -> None:
     for name, module in model.named_modules(remove_duplicate=False):
         if isinstance(module, WordEmbedding):
             names.setdefault(module, []).append(name)
-    copies = [(names[module][0], other) for module in names for other in names[module][1:]]
-    keys = [(first, other, key) for first, other in copies for key in model.get_submodule(first).state_dict()]
+    copies = {
+        f"{other}.{key}": f"{first}.{key}"
+        for module, (first, *others) in names.items()
+        for key in module.state_dict()
+        for other in others
+    }
+    model.register_state_dict_post_hook(partial(_drop_copies, copies))
+    model.register_load_state_dict_pre_hook(partial(_restore_copies, copies))
 
-    def drop(_, state, prefix, __):
-        for _, other, key in keys:
-            del state[f"{prefix}{other}.{key}"]
 
-    def restore(_, state, prefix, *__):
-        for first, other, key in keys:
-            if f"{prefix}{first}.{key}" in state:
-                state.setdefault(f"{prefix}{other}.{key}", state[f"{prefix}{first}.{key}"])
+def _drop_copies(copies, model, state, prefix, metadata) -> None:
+    for copy in copies:
+        del state[prefix + copy]
 
-    model.register_state_dict_post_hook(drop)
-    model.register_load_state_dict_pre_hook(restore)
+
+def _restore_copies(copies, model, state, prefix, *others) -> None:
+    for copy, original in copies.items():
+        if prefix + original in state:
+            state.setdefault(prefix + copy, state[prefix + original])
 
 
 def check_embedding(cfg) -> None:

@@ -13,6 +13,7 @@ from fairseq import checkpoint_utils, utils
 from fairseq.dataclass.configs import GenerationConfig
 
 from alone_fairseq.checkpoint.files import load_checkpoint, settings_of
+from alone_fairseq.checkpoint.trust import check_trusted
 from alone_fairseq.errors import UserError
 from alone_fairseq.lines import warn
 from alone_fairseq.text import TextPipeline, TextSettings
@@ -57,7 +58,10 @@ class Translator:
                 raise UserError(f"--bpe-codes: {data / 'tokenizer.json'} says that there is no BPE")
             settings = replace(settings, codes=bpe_codes)
         paths = utils.split_paths(checkpoint)
-        trained = [settings_of(load_checkpoint(path), "task") for path in paths][0]
+        states = [load_checkpoint(path) for path in paths]
+        for path, state in zip(paths, states, strict=True):
+            check_trusted(path, state)
+        trained = settings_of(states[0], "task")
         if "source_lang" not in trained:
             raise UserError(f"{paths[0]}: trained for a task that does not translate")
         # Neither is in a checkpoint whose training found the languages out from the names of the data.

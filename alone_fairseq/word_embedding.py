@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from torch import Tensor, nn
 from torch.nn import functional
 
-from alone_fairseq.errors import UserError
+from alone_fairseq.errors import TokenError, UserError
 from alone_fairseq.filters import check_at_least
 
 
@@ -51,7 +51,7 @@ class WordEmbedding(nn.Module):
         if tokens.device.type == "cpu" and tokens.numel():
             low, high = int(tokens.min()), int(tokens.max())
             if low < 0 or high >= self.num_embeddings:
-                raise IndexError(
+                raise TokenError(
                     f"token {low if low < 0 else high} is not one of the {self.num_embeddings} words 0 to "
                     f"{self.num_embeddings - 1}; were the data binarised with another dictionary?"
                 )

@@ -6,6 +6,7 @@ from textwrap import shorten
 from typing import Any
 
 from alone_fairseq.checkpoint.files import load_checkpoint, settings_of
+from alone_fairseq.checkpoint.trust import check_trusted
 from alone_fairseq.diagnosis import Finding, ok, problem
 from alone_fairseq.errors import UserError
 
@@ -44,6 +45,7 @@ def dictionaries(path: str, state: Mapping[str, Any], data: Path) -> Finding:
     from fairseq import checkpoint_utils
 
     try:
+        check_trusted(path, state)
         overrides = {"data": str(data), **languages(state, data)}
         checkpoint_utils.load_model_ensemble_and_task([path], overrides)
     except (Exception, SystemExit) as error:  # each model and task has its own ways to fail

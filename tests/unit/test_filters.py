@@ -150,6 +150,8 @@ def test_a_collision_of_symbols_names_both_words():
     words = tuple(f"w{i}" for i in range(60))
     with pytest.raises(UserError, match=r"the words 'w\d+' and 'w\d+' have the same columns"):
         FilterSpec("real", 60, 8, codebooks=1, codes=64, symbols=words).draw()
+    with pytest.raises(UserError, match="the words 'twice' and 'twice' have the same columns"):
+        FilterSpec("real", 2, 8, symbols=("twice", "twice")).draw()
 
 
 def test_the_same_binary_filter_for_two_words_is_refused():

@@ -30,8 +30,9 @@ def phrase(text, owner=None):
 
 def verb(text):
     base, _, particle = text.partition(" ")
-    return next(verb for verb in chain(*lexicon.VERBS.values())
-                if (verb.english[1], verb.particle) == (base, particle))
+    return next(
+        verb for verb in chain(*lexicon.VERBS.values()) if (verb.english[1], verb.particle) == (base, particle)
+    )
 
 
 def clause(subject, base, *objects, past=False, **rest):
@@ -42,93 +43,162 @@ ANNA = grammar.Name("Anna")
 ANNA_BERG = grammar.Name("Anna Berg")
 
 
-@pytest.mark.parametrize("english, case, german", [
-    # gender and case, singular, behind each kind of determiner
-    ("the old table", "nom", "der alte Tisch"),
-    ("the old table", "acc", "den alten Tisch"),
-    ("the old table", "dat", "dem alten Tisch"),
-    ("the old table", "gen", "des alten Tisches"),
-    ("this new wall", "nom", "diese neue Wand"),
-    ("this new wall", "acc", "diese neue Wand"),
-    ("this new wall", "dat", "dieser neuen Wand"),
-    ("this new wall", "gen", "dieser neuen Wand"),
-    ("a small book", "nom", "ein kleines Buch"),
-    ("a small book", "acc", "ein kleines Buch"),
-    ("a small book", "dat", "einem kleinen Buch"),
-    ("a small book", "gen", "eines kleinen Buches"),
-    ("my big brother", "nom", "mein großer Bruder"),
-    ("my big brother", "acc", "meinen großen Bruder"),
-    ("my ugly queen", "nom", "meine hässliche Königin"),
-    ("my ugly queen", "dat", "meiner hässlichen Königin"),
-    ("every girl", "nom", "jedes Mädchen"),
-    ("every girl", "gen", "jedes Mädchens"),
-    ("every guest", "acc", "jeden Gast"),
-    ("every aunt", "dat", "jeder Tante"),
-    # number
-    ("the old tables", "nom", "die alten Tische"),
-    ("these children", "acc", "diese Kinder"),
-    ("these children", "dat", "diesen Kindern"),
-    ("my famous teachers", "dat", "meinen berühmten Lehrern"),
-    ("my sisters", "dat", "meinen Schwestern"),
-    ("the apples", "gen", "der Äpfel"),
-    ("two dirty knives", "acc", "zwei schmutzige Messer"),
-    ("two dirty knives", "dat", "zwei schmutzigen Messern"),
-    ("two men", "gen", "zweier Männer"),
-    ("two loud men", "gen", "zweier lauter Männer"),
-    # compounds: gender and plural of the head, one word, with the linking element
-    ("the garden lamp", "dat", "der Gartenlampe"),
-    ("an iron oven", "acc", "einen Eisenofen"),
-    ("the birthday cake", "gen", "des Geburtstagskuchens"),
-    ("a university bed", "nom", "ein Universitätsbett"),
-    ("these kitchen clocks", "dat", "diesen Küchenuhren"),
-    ("two clean island cars", "dat", "zwei sauberen Inselwagen"),
-    ("two church sofas", "dat", "zwei Kirchensofas"),
-    ("my sun photos", "nom", "meine Sonnenfotos"),
-])
+@pytest.mark.parametrize(
+    "english, case, german",
+    [
+        # gender and case, singular, behind each kind of determiner
+        ("the old table", "nom", "der alte Tisch"),
+        ("the old table", "acc", "den alten Tisch"),
+        ("the old table", "dat", "dem alten Tisch"),
+        ("the old table", "gen", "des alten Tisches"),
+        ("this new wall", "nom", "diese neue Wand"),
+        ("this new wall", "acc", "diese neue Wand"),
+        ("this new wall", "dat", "dieser neuen Wand"),
+        ("this new wall", "gen", "dieser neuen Wand"),
+        ("a small book", "nom", "ein kleines Buch"),
+        ("a small book", "acc", "ein kleines Buch"),
+        ("a small book", "dat", "einem kleinen Buch"),
+        ("a small book", "gen", "eines kleinen Buches"),
+        ("my big brother", "nom", "mein großer Bruder"),
+        ("my big brother", "acc", "meinen großen Bruder"),
+        ("my ugly queen", "nom", "meine hässliche Königin"),
+        ("my ugly queen", "dat", "meiner hässlichen Königin"),
+        ("every girl", "nom", "jedes Mädchen"),
+        ("every girl", "gen", "jedes Mädchens"),
+        ("every guest", "acc", "jeden Gast"),
+        ("every aunt", "dat", "jeder Tante"),
+        # number
+        ("the old tables", "nom", "die alten Tische"),
+        ("these children", "acc", "diese Kinder"),
+        ("these children", "dat", "diesen Kindern"),
+        ("my famous teachers", "dat", "meinen berühmten Lehrern"),
+        ("my sisters", "dat", "meinen Schwestern"),
+        ("the apples", "gen", "der Äpfel"),
+        ("two dirty knives", "acc", "zwei schmutzige Messer"),
+        ("two dirty knives", "dat", "zwei schmutzigen Messern"),
+        ("two men", "gen", "zweier Männer"),
+        ("two loud men", "gen", "zweier lauter Männer"),
+        # compounds: gender and plural of the head, one word, with the linking element
+        ("the garden lamp", "dat", "der Gartenlampe"),
+        ("a silver car", "acc", "einen Silberwagen"),
+        ("the birthday park", "gen", "des Geburtstagsparks"),
+        ("a university bed", "nom", "ein Universitätsbett"),
+        ("these kitchen doors", "dat", "diesen Küchentüren"),
+        ("two clean city cars", "dat", "zwei sauberen Stadtwagen"),
+        ("two wedding radios", "dat", "zwei Hochzeitsradios"),
+        ("my sun shirts", "nom", "meine Sonnenhemden"),
+    ],
+)
 def test_noun_phrase(english, case, german):
     assert phrase(english).english() == english
     assert phrase(english).german(case) == german
 
 
-@pytest.mark.parametrize("template, clauses, english, german", [
-    # verb second, agreement of the verb, cases of the objects
-    ("statement", [clause(phrase("the man"), "see", phrase("the old table"))],
-     "The man sees the old table.", "Der Mann sieht den alten Tisch."),
-    ("statement", [clause(phrase("the men"), "see", phrase("an apple"), past=True)],
-     "The men saw an apple.", "Die Männer sahen einen Apfel."),
-    ("statement", [clause(ANNA_BERG, "give", phrase("the child"), phrase("a book"), place="Elmau")],
-     "Anna Berg gives the child a book in Elmau.", "Anna Berg gibt dem Kind ein Buch in Elmau."),
-    ("statement", [clause(phrase("two women"), "thank", phrase("these doctors"), past=True)],
-     "Two women thanked these doctors.", "Zwei Frauen dankten diesen Ärzten."),
-    ("statement", [clause(ANNA, "play with", phrase("the key", owner=phrase("the old teacher")))],
-     "Anna plays with the key of the old teacher.", "Anna spielt mit dem Schlüssel des alten Lehrers."),
-    ("statement", [clause(ANNA, "wait for", phrase("the letter"), past=True)],
-     "Anna waited for the letter.", "Anna wartete auf den Brief."),
-    ("statement", [clause(phrase("these books"), "are", predicate="heavy", past=True)],
-     "These books were heavy.", "Diese Bücher waren schwer."),
-    # the verb before the subject
-    ("today", [clause(phrase("my aunt"), "lend", phrase("a friend"), phrase("two school bags"))],
-     "Today my aunt lends a friend two school bags.", "Heute leiht meine Tante einem Freund zwei Schultaschen."),
-    ("yesterday", [clause(phrase("the girls"), "sing", past=True, place="Elmau")],
-     "Yesterday the girls sang in Elmau.", "Gestern sangen die Mädchen in Elmau."),
-    # separable verbs: the prefix at the end
-    ("statement", [clause(ANNA, "throw away", phrase("the picture"))],
-     "Anna throws away the picture.", "Anna wirft das Bild weg."),
-    ("today", [clause(phrase("the guests"), "look after", phrase("the bed"), past=True, place="Elmau")],
-     "Today the guests looked after the bed in Elmau.", "Heute passten die Gäste auf das Bett in Elmau auf."),
-    ("statement", [clause(phrase("the guests"), "agree with", phrase("the daughter"))],
-     "The guests agree with the daughter.", "Die Gäste stimmen der Tochter zu."),
-    # verb-final clauses, the prefix joined again
-    ("that", [clause(ANNA, "believe"), clause(phrase("the friends"), "take along", phrase("a cup"))],
-     "Anna believes that the friends take along a cup.", "Anna glaubt, dass die Freunde eine Tasse mitnehmen."),
-    ("because", [clause(phrase("the horse"), "get up", past=True),
-                 clause(ANNA, "arrive", past=True, place="Elmau")],
-     "The horse got up because Anna arrived in Elmau.", "Das Pferd stand auf, weil Anna in Elmau ankam."),
-    ("because", [clause(ANNA, "laugh"), clause(phrase("the door"), "are", predicate="old")],
-     "Anna laughs because the door is old.", "Anna lacht, weil die Tür alt ist."),
-    ("if", [clause(ANNA, "help", phrase("the children")), clause(phrase("the men"), "fall asleep")],
-     "If Anna helps the children, the men fall asleep.", "Wenn Anna den Kindern hilft, schlafen die Männer ein."),
-])
+@pytest.mark.parametrize(
+    "template, clauses, english, german",
+    [
+        # verb second, agreement of the verb, cases of the objects
+        (
+            "statement",
+            [clause(phrase("the man"), "see", phrase("the old table"))],
+            "The man sees the old table.",
+            "Der Mann sieht den alten Tisch.",
+        ),
+        (
+            "statement",
+            [clause(phrase("the men"), "see", phrase("an apple"), past=True)],
+            "The men saw an apple.",
+            "Die Männer sahen einen Apfel.",
+        ),
+        (
+            "statement",
+            [clause(ANNA_BERG, "give", phrase("the child"), phrase("a book"), place="Elmau")],
+            "Anna Berg gives the child a book in Elmau.",
+            "Anna Berg gibt dem Kind ein Buch in Elmau.",
+        ),
+        (
+            "statement",
+            [clause(phrase("two women"), "thank", phrase("these doctors"), past=True)],
+            "Two women thanked these doctors.",
+            "Zwei Frauen dankten diesen Ärzten.",
+        ),
+        (
+            "statement",
+            [clause(ANNA, "play with", phrase("the key", owner=phrase("the old teacher")))],
+            "Anna plays with the key of the old teacher.",
+            "Anna spielt mit dem Schlüssel des alten Lehrers.",
+        ),
+        (
+            "statement",
+            [clause(ANNA, "wait for", phrase("the letter"), past=True)],
+            "Anna waited for the letter.",
+            "Anna wartete auf den Brief.",
+        ),
+        (
+            "statement",
+            [clause(phrase("these books"), "are", predicate="heavy", past=True)],
+            "These books were heavy.",
+            "Diese Bücher waren schwer.",
+        ),
+        # the verb before the subject
+        (
+            "today",
+            [clause(phrase("my aunt"), "lend", phrase("a friend"), phrase("two garden bags"))],
+            "Today my aunt lends a friend two garden bags.",
+            "Heute leiht meine Tante einem Freund zwei Gartentaschen.",
+        ),
+        (
+            "yesterday",
+            [clause(phrase("the girls"), "sing", past=True, place="Elmau")],
+            "Yesterday the girls sang in Elmau.",
+            "Gestern sangen die Mädchen in Elmau.",
+        ),
+        # separable verbs: the prefix at the end
+        (
+            "statement",
+            [clause(ANNA, "throw away", phrase("the picture"))],
+            "Anna throws away the picture.",
+            "Anna wirft das Bild weg.",
+        ),
+        (
+            "today",
+            [clause(phrase("the guests"), "look after", phrase("the bed"), past=True, place="Elmau")],
+            "Today the guests looked after the bed in Elmau.",
+            "Heute passten die Gäste auf das Bett in Elmau auf.",
+        ),
+        (
+            "statement",
+            [clause(phrase("the guests"), "agree with", phrase("the daughter"))],
+            "The guests agree with the daughter.",
+            "Die Gäste stimmen der Tochter zu.",
+        ),
+        # verb-final clauses, the prefix joined again
+        (
+            "that",
+            [clause(ANNA, "believe"), clause(phrase("the friends"), "take along", phrase("a book"))],
+            "Anna believes that the friends take along a book.",
+            "Anna glaubt, dass die Freunde ein Buch mitnehmen.",
+        ),
+        (
+            "because",
+            [clause(phrase("the horse"), "get up", past=True), clause(ANNA, "arrive", past=True, place="Elmau")],
+            "The horse got up because Anna arrived in Elmau.",
+            "Das Pferd stand auf, weil Anna in Elmau ankam.",
+        ),
+        (
+            "because",
+            [clause(ANNA, "laugh"), clause(phrase("the door"), "are", predicate="old")],
+            "Anna laughs because the door is old.",
+            "Anna lacht, weil die Tür alt ist.",
+        ),
+        (
+            "if",
+            [clause(ANNA, "help", phrase("the children")), clause(phrase("the men"), "fall asleep")],
+            "If Anna helps the children, the men fall asleep.",
+            "Wenn Anna den Kindern hilft, schlafen die Männer ein.",
+        ),
+    ],
+)
 def test_sentence(template, clauses, english, german):
     assert grammar.Sentence(template, tuple(clauses)).pair() == (english, german)
 
@@ -182,14 +252,22 @@ def test_every_phenomenon_is_in_the_test_set(default):
     assert found == set(grammar.TEMPLATES)
     clauses = [clause for sentence in default["test"] for clause in sentence.clauses]
     assert any(clause.verb.prefix for clause in clauses)
-    phrases = [phrase for clause in clauses for phrase in (clause.subject, *clause.objects)
-               if isinstance(phrase, grammar.NounPhrase)]
+    phrases = [
+        phrase
+        for clause in clauses
+        for phrase in (clause.subject, *clause.objects)
+        if isinstance(phrase, grammar.NounPhrase)
+    ]
     assert {(p.noun.gender, p.plural) for p in phrases} == set(product("mfn", (False, True)))
 
 
 def run(*arguments, hash_seed="0"):
-    return subprocess.run([sys.executable, QUICKSTART / "corpus.py", *map(str, arguments)],
-                          env={"PYTHONHASHSEED": hash_seed}, capture_output=True, text=True)
+    return subprocess.run(
+        [sys.executable, QUICKSTART / "corpus.py", *map(str, arguments)],
+        env={"PYTHONHASHSEED": hash_seed},
+        capture_output=True,
+        text=True,
+    )
 
 
 SMALL = ("--train", 300, "--valid", 20, "--test", 30)
@@ -209,11 +287,14 @@ def test_command_line(tmp_path):
     assert sorted(tmp_path.iterdir()) == sorted(folders)  # no scratch folder is left
 
 
-@pytest.mark.parametrize("arguments, message", [
-    (("--train", 0), "--train 0: must be at least 1"),
-    (("--test", -3), "--test -3: must be at least 1"),
-    (("--train", 1), "--train 1 has too few words for --valid 500"),
-])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (("--train", 0), "--train 0: must be at least 1"),
+        (("--test", -3), "--test -3: must be at least 1"),
+        (("--train", 1), "--train 1 has too few words for --valid 500"),
+    ],
+)
 def test_impossible_sizes_are_refused(tmp_path, arguments, message):
     result = run("--output", tmp_path / "corpus", *arguments)
     assert result.returncode == 1

@@ -1,0 +1,110 @@
+"""fairseq's commands as a user types them, and models as they build them; what the tests here share."""
+
+import logging
+import os
+import shlex
+import subprocess
+import sys
+from collections import Counter
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+from unittest import mock
+
+import torch
+from fairseq import checkpoint_utils, options, tasks
+from fairseq_cli import train as fairseq_train
+
+import alone_fairseq
+from alone_fairseq import AloneEmbedding
+
+USER_DIR = Path(alone_fairseq.__file__).parent
+SMALL = f"--user-dir {USER_DIR} --encoder-layers 1 --decoder-layers 1 --alone-inter-dim 32"
+SMALL_LM = (
+    f"--user-dir {USER_DIR} --task language_modeling --arch transformer_lm_alone --decoder-layers 1"
+    " --decoder-embed-dim 16 --decoder-ffn-embed-dim 16 --decoder-attention-heads 2 --alone-inter-dim 32"
+    " --tokens-per-sample 40"
+)
+TRAINING = (
+    "--optimizer adam --lr 0.005 --max-tokens 400 --required-batch-size-multiple 1 --cpu --num-workers 0"
+    " --no-progress-bar --disable-validation"
+)
+
+
+def run(command, line: str) -> str:
+    """Run a module of ``fairseq_cli`` with a line of arguments in this process; what it prints and logs."""
+    arguments, log = [command.__name__, *shlex.split(line)], logging.getLogger()
+    handlers, level = log.handlers, log.level
+    with mock.patch.object(sys, "argv", arguments), redirect_stdout(StringIO()) as output:
+        log.handlers = [logging.StreamHandler(output)]
+        log.setLevel(logging.INFO)
+        try:
+            command.cli_main()
+        finally:
+            log.handlers = handlers
+            log.setLevel(level)
+    return output.getvalue()
+
+
+def start(command: str, line: str) -> subprocess.Popen:
+    """Start a module of ``fairseq_cli`` with a line of arguments in a process of its own."""
+    arguments = [sys.executable, "-m", f"fairseq_cli.{command}", *shlex.split(line)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(arguments, env=environment, text=True, **pipes)
+
+
+def train(data, folder, line: str = "", model: str = f"{SMALL} --arch transformer_alone_tiny") -> Path:
+    """Train a small model on ``data``; its last checkpoint."""
+    run(fairseq_train, f"{data} --save-dir {folder} {TRAINING} {model} {line}")
+    return folder / "checkpoint_last.pt"
+
+
+def language_model_data(data, folder) -> Path:
+    """``folder`` with the English side of ``data``, for a language model."""
+    folder.mkdir()
+    for source in data.glob("*.en-de.en.*"):
+        (folder / source.name.replace(".en-de.en", "")).symlink_to(source)
+    (folder / "dict.txt").symlink_to(data / "dict.en.txt")
+    return folder
+
+
+def build(data, line: str = "", arch: str = "transformer_alone_tiny", model: str = SMALL):
+    """A model as fairseq-train would build it, and its task."""
+    arguments = shlex.split(f"{data} {model} --arch {arch} {line}")
+    settings = options.parse_args_and_arch(options.get_training_parser(), input_args=arguments)
+    task = tasks.setup_task(settings)
+    torch.manual_seed(1)
+    return task.build_model(settings), task
+
+
+def load(checkpoint, **overrides):
+    """The model in a checkpoint and its task, loaded as fairseq-generate does."""
+    (model,), _, task = checkpoint_utils.load_model_ensemble_and_task([str(checkpoint)], overrides or None)
+    return model, task
+
+
+def weights(checkpoint) -> dict[str, torch.Tensor]:
+    """The weights in a checkpoint."""
+    return torch.load(checkpoint, weights_only=True)["model"]
+
+
+def count_calls(monkeypatch, *names: str) -> Counter:
+    """Count calls of methods of ``AloneEmbedding`` from now on."""
+    calls = Counter(dict.fromkeys(names, 0))
+    for name in names:
+        original = getattr(AloneEmbedding, name)
+
+        def counted(self, *inputs, name=name, original=original):
+            calls[name] += 1
+            return original(self, *inputs)
+
+        monkeypatch.setattr(AloneEmbedding, name, counted)
+    return calls
+
+
+def sentences(task, count: int = 4) -> dict:
+    """A batch of the task's training data."""
+    task.load_dataset("train")
+    data = task.dataset("train")
+    return data.collater([data[i] for i in range(count)])
