@@ -78,7 +78,7 @@ class Sampler:
         verb = self._verbs[kind].deal()
         if kind == "copula":
             return Clause(self._thing(), verb, past, predicate=self._adjectives.deal())
-        # Whom is done to, in the dative without a preposition, is a person.
+        # A dative without a preposition is the one to whom it is done: a person.
         objects = tuple(
             self._thing() if case == "acc" or verb.preposition else self._person() for case in verb.cases
         )
@@ -120,6 +120,7 @@ def generate(sizes, seed):
 
 def write(corpus, output):
     """Write ``SPLIT.en`` and ``SPLIT.de`` into the folder ``output``, all of them or none."""
+    output = output.resolve()
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{output.name}.", dir=output.parent) as scratch:
         folder = Path(scratch, output.name)

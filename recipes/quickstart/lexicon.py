@@ -1,8 +1,8 @@
 """The words of the quickstart's language, as tables: one row is one lemma in English and in German.
 
-Every English lemma has one German lemma, so that a sentence has one right translation. Compounds and
-invented names make up most of the vocabulary: each modifier goes with each head, each beginning of a
-name with each ending.
+Every English lemma has one German lemma, so that a sentence has one right translation. Names are
+most of the vocabulary, each beginning with each ending, for a model copies them without learning each by
+heart. It does learn each compound by heart, so that their number, every modifier with every head, is small.
 """
 
 from dataclasses import dataclass
@@ -81,8 +81,7 @@ knife      knives      Messer    n  Messers    Messer
 shelf      shelves     Regal     n  Regals     Regale
 """)
 
-# Their plurals end in -n or -s and so have no dative of their own: a compound has two forms at most,
-# each of them frequent enough to be learnt as a word.
+# Their plurals end in -n or -s and so have no dative of their own: a compound has two forms at most.
 HEADS = _nouns("""
 lamp       lamps       Lampe     f  Lampe      Lampen
 door       doors       Tür       f  Tür        Türen
@@ -98,7 +97,7 @@ shirt      shirts      Hemd      n  Hemdes     Hemden
 radio      radios      Radio     n  Radios     Radios
 """)
 
-# With the German linking element (-s-, -n-, -en-) where the compound takes one
+# With the German linking element (-s-, -n-) where the compound takes one
 MODIFIERS = dict(_rows("""
 garden Garten
 kitchen Küchen
