@@ -26,8 +26,8 @@ model=(--encoder-embed-dim "$dim" --encoder-ffn-embed-dim 256 --encoder-layers 2
   --dropout 0.1)
 optimisation=(--criterion label_smoothed_cross_entropy --label-smoothing 0.1
   --optimizer adam --adam-betas '(0.9, 0.98)' --clip-norm 0.0
-  --lr 3e-3 --lr-scheduler inverse_sqrt --warmup-updates 200
-  --max-tokens 1024 --max-epoch 4
+  --lr 3e-3 --lr-scheduler polynomial_decay --warmup-updates 200 --total-num-update 1200 --max-update 1200
+  --max-tokens 1024
   --required-batch-size-multiple 1)  # at its default, 8, fairseq leaves the last few sentences out
 declare -A embeddings=(
   [lookup]="--embedding lookup"
