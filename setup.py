@@ -6,7 +6,7 @@ setup(
     description="All word embeddings from one embedding (ALONE), a plugin for fairseq",
     license="MIT",
     packages=find_packages(include=["alone_fairseq", "alone_fairseq.*"]),
-    python_requires=">=3.11",
+    python_requires=">=3.11,<3.13",
     install_requires=[
         # The last fairseq on PyPI (0.12.2) does not import on Python 3.11 and asks for a hydra-core
         # that pip 24.1 and later refuse. fairseq-fixed has the same modules and commands, mended.
@@ -20,7 +20,6 @@ setup(
         "subword-nmt",
         "rouge-score",
         "tensorboardX",  # fairseq asks for it at each start
-        "safetensors",
         "matplotlib",
         "tqdm",
     ],

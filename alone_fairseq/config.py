@@ -1,6 +1,8 @@
 """Which embedding a model has: the flags that all models share, and what is built from them."""
 
 from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from typing import NoReturn, Optional
 
@@ -96,7 +98,7 @@ def build_embedding(cfg, dictionary, embed_dim: int, path: str | None = None) ->
     """The embedding that ``cfg`` (an ``EmbeddingConfig``) asks for, for a fairseq dictionary."""
     if path and cfg.embedding != "lookup":
         refuse(f"pre-trained embeddings ({path}) can be loaded with --embedding lookup only")
-    try:
+    with one_line_errors():
         # argparse has seen to the command line; a YAML file gets here as it is.
         check_one_of(cfg.embedding, EMBEDDINGS, "embedding", "--embedding")
         check_one_of(cfg.alone_codes_from, CODES_FROM, "codes_from", "--alone-codes-from")
@@ -130,6 +132,15 @@ def build_embedding(cfg, dictionary, embed_dim: int, path: str | None = None) ->
             chunk_size=cfg.alone_chunk_size,
             symbols=dictionary.symbols if cfg.alone_codes_from == "symbol" else None,
         )
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Let a mistake that is found inside stop a fairseq command with one line."""
+    try:
+        yield
+    except FatalUserError:
+        raise
     except UserError as error:
         refuse(str(error))
 

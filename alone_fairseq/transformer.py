@@ -18,9 +18,9 @@ from alone_fairseq.config import (
     alone_architecture,
     build_embedding,
     check_names,
+    one_line_errors,
     refuse,
 )
-from alone_fairseq.errors import UserError
 from alone_fairseq.word_embedding import WordEmbedding
 
 
@@ -42,7 +42,7 @@ class TiedDecoder(TransformerDecoderBase):
 
     def forward(self, prev_output_tokens, encoder_out=None, incremental_state=None, **options):
         # A search is one model: in its state the matrix outlives a step, unchecked and not computed again.
-        with self.output_embedding.shared_matrix(incremental_state):
+        with self.output_embedding.shared_matrix(incremental_state), one_line_errors():
             return super().forward(prev_output_tokens, encoder_out, incremental_state, **options)
 
 
@@ -91,11 +91,8 @@ class TransformerAloneModel(TransformerModelBase):
         return TiedDecoder(cfg, tgt_dict, embed_tokens, no_encoder_attn=cfg.no_cross_attention)
 
     def forward(self, *inputs, **options):
-        with self.decoder.output_embedding.shared_matrix():
-            try:
-                return super().forward(*inputs, **options)
-            except UserError as error:  # a token that is not in the dictionary
-                refuse(str(error))
+        with self.decoder.output_embedding.shared_matrix(), one_line_errors():
+            return super().forward(*inputs, **options)
 
 
 def keep_shared_embeddings_once(model) -> None:

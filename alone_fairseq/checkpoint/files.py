@@ -73,10 +73,20 @@ def load_checkpoint(path: str | os.PathLike) -> dict[str, Any]:
         raise UserError(f"{path}: refused: loading it would call {name[1]}; only data is loaded") from error
     except Exception as error:  # bytes of any kind can make an unpickler fail in any way
         raise _no_checkpoint(path) from error
-    configured = isinstance(state, dict) and (state.get("cfg") or state.get("args"))
-    if not configured or not state.keys() >= FAIRSEQ_KEYS:
+    if not _is_fairseq(state):
         raise UserError(f"{path}: not a checkpoint of fairseq: no model with its configuration in it")
     return state
+
+
+def _is_fairseq(state: Any) -> bool:
+    if not isinstance(state, dict) or not state.keys() >= FAIRSEQ_KEYS:
+        return False
+    configured = isinstance(state.get("args"), Namespace) or (
+        isinstance(state.get("cfg"), Mapping) and state["cfg"]
+    )
+    model = state["model"]
+    filled = isinstance(model, dict) and model and all(isinstance(t, torch.Tensor) for t in model.values())
+    return bool(configured and filled)
 
 
 def _no_checkpoint(path):
@@ -84,11 +94,26 @@ def _no_checkpoint(path):
 
 
 def settings_of(state: Mapping[str, Any], part: str) -> Mapping[str, Any]:
-    """The settings of a checkpoint's ``part``, ``model`` or ``task``, whichever fairseq wrote it."""
-    found = state["args"] if state.get("args") is not None else state["cfg"][part]
+    """The settings of a checkpoint's ``part``, ``model`` or ``task``, whichever fairseq wrote it.
+
+    Raises:
+        UserError: there are none.
+    """
+    if state.get("args") is not None:
+        return vars(state["args"])
+    found = state["cfg"].get(part)
+    if not isinstance(found, Mapping | Namespace):
+        raise UserError(f"not a checkpoint of fairseq: its configuration has no {part}")
     return vars(found) if isinstance(found, Namespace) else found
 
 
 def update_number(state: Mapping[str, Any]) -> int:
-    """Number of updates that a checkpoint had been trained for."""
-    return state["optimizer_history"][-1]["num_updates"]
+    """Number of updates that a checkpoint had been trained for.
+
+    Raises:
+        UserError: it does not say.
+    """
+    try:
+        return state["optimizer_history"][-1]["num_updates"]
+    except (LookupError, TypeError):
+        raise UserError("a checkpoint does not say how many updates it was trained for") from None

@@ -9,8 +9,15 @@ from alone_fairseq.errors import UserError
 COMMANDS = (translate, average, hypotheses, params, plot, doctor, user_dir)
 
 
+class Parser(argparse.ArgumentParser):
+    """Answers a wrong argument in one line."""
+
+    def error(self, message: str):
+        self.exit(2, f"{self.prog}: error: {message}; see {self.prog} --help\n")
+
+
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="alone", description="All word embeddings from one embedding.")
+    parser = Parser(prog="alone", description="All word embeddings from one embedding.")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add_parser(subparsers)
@@ -22,7 +29,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return arguments.run(arguments) or 0
     except UserError as error:
-        print(f"alone: error: {error}", file=sys.stderr)
+        print(f"alone: error: {str(error).removeprefix('alone_fairseq: ')}", file=sys.stderr)
     except BrokenPipeError:  # the reader of our output went away, as in `alone translate ... | head`
         sys.stderr.close()
     except OSError as error:  # a full disk, a missing file, a folder that may not be written to

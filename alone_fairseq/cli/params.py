@@ -161,7 +161,7 @@ def print_table(name, sizes):
         f"{hidden} L = {sizes.layers}; {sizes.filter} filters, {filters}\n"
     )
     heads = ("parameters", "of lookup", "with filters", "checkpoint", "in half", "filters", "kept", "in all")
-    line = "{:22}{:>12}{:>11}{:>14}{:>12}{:>10}{:>10}{:>10}{:>10}"
+    line = "{:22} {:>13} {:>10} {:>13} {:>10} {:>9} {:>9} {:>9} {:>9}"
     print(line.format("", *heads))
     for cost in compare(sizes):
         parameters, share, values, *sizes_in_bytes = list(row(cost, sizes).values())[1:]
@@ -174,4 +174,6 @@ def readable(count):
     """Bytes in the unit that suits them."""
     if not count:
         return "-"
+    if count >= 1e9:
+        return f"{count / 1e9:,.2f} GB"
     return f"{count / 1e6:,.1f} MB" if count >= 1e6 else f"{count / 1e3:,.1f} kB"

@@ -26,14 +26,14 @@ model=(--encoder-embed-dim "$dim" --encoder-ffn-embed-dim 256 --encoder-layers 2
   --dropout 0.1)
 optimisation=(--criterion label_smoothed_cross_entropy --label-smoothing 0.1
   --optimizer adam --adam-betas '(0.9, 0.98)' --clip-norm 0.0
-  --lr 3e-3 --lr-scheduler polynomial_decay --warmup-updates 200 --total-num-update 1200 --max-update 1200
-  --max-tokens 1024
+  --lr 3e-3 --lr-scheduler polynomial_decay --warmup-updates 200 --total-num-update 1025
+  --max-tokens 1024 --max-epoch 3
   --required-batch-size-multiple 1)  # at its default, 8, fairseq leaves the last few sentences out
 declare -A embeddings=(
   [lookup]="--embedding lookup"
   [alone]="--embedding alone --alone-inter-dim 512 --alone-relu-dropout 0"
 )
-average=2  # newest checkpoints, one an epoch
+average=1  # newest checkpoint: the last learning rate is close to nothing
 beam=4
 
 recipes=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -47,6 +47,8 @@ numbers seed
 
 make_folder "$work"
 lock "$work"
+settings=$(printf '%s\n' "seed $seed" "${model[*]}" "${optimisation[*]}" "${embeddings[@]}" "${rest[*]}")
+same_settings "$work/settings" "$settings"
 text=$work/text
 if run_stage 1 "generate a corpus" "$text"; then
   scratch "$text"
@@ -77,7 +79,6 @@ train_system() {  # SYSTEM
   OMP_NUM_THREADS=1 train "$bin" "$work/$1" --task translation --source-lang en --target-lang de \
     --arch transformer_alone "${embedding[@]}" "${model[@]}" "${optimisation[@]}" --seed "$seed" \
     --keep-last-epochs "$average" "${rest[@]}" > /dev/null
-  touch "$work/$1/trained"
 }
 
 # The newest line of each training's log, now and then, while the trainings run.
@@ -92,19 +93,24 @@ report() {
 
 if run_stage 3 "train ${systems[*]}: $work/*/train.log" "$work/trained"; then
   need 2 "$bin"
+  echo "$settings" > "$work/settings"
+  set -m  # a process group for each job, so that Ctrl-C or a failure of one ends all
   jobs=()
+  trap 'kill -- "${jobs[@]/#/-}" 2> /dev/null || true' EXIT
+  trap 'exit 130' INT TERM
   for system in "${systems[@]}"; do
     make_folder "$work/$system"
-    [[ -e $work/$system/trained ]] || train_system "$system" &
+    train_system "$system" &
     jobs+=($!)
   done
   report &
-  trap 'kill '$! EXIT
-  for job in "${jobs[@]}"; do
-    wait "$job" || die "a training failed; see the end of $work/*/train.log"
+  jobs+=($!)
+  for _ in "${systems[@]}"; do
+    wait -n "${jobs[@]}" || die "a training failed; see the end of $work/*/train.log"
   done
-  kill $!
-  trap - EXIT
+  kill -- "-${jobs[-1]}"
+  trap - EXIT INT TERM
+  set +m
   touch "$work/trained"
 fi
 

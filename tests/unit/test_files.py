@@ -7,7 +7,7 @@ from argparse import Namespace
 import pytest
 import torch
 
-from alone_fairseq.checkpoint.files import load_checkpoint, replacing, save_checkpoint, settings_of
+from alone_fairseq.checkpoint.files import load_checkpoint, replacing, save_checkpoint, settings_of, update_number
 from alone_fairseq.errors import UserError
 
 STATE = {
@@ -151,3 +151,25 @@ def test_not_from_fairseq(tmp_path, state):
 )
 def test_settings_of_old_and_new_checkpoints(state):
     assert settings_of(state, "task")["source_lang"] == "en"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"model": {}}, {"model": {"weight": 1}}, {"model": []}, {"cfg": {}}, {"cfg": []}],
+    ids=str,
+)
+def test_foreign_contents_are_refused(tmp_path, change):
+    torch.save({**STATE, "args": None, **change}, tmp_path / "foreign.pt")
+    with pytest.raises(UserError, match="not a checkpoint of fairseq"):
+        load_checkpoint(tmp_path / "foreign.pt")
+
+
+def test_settings_that_are_not_there():
+    with pytest.raises(UserError, match="no nonsense"):
+        settings_of({**STATE, "args": None}, "nonsense")
+
+
+@pytest.mark.parametrize("history", [[], [{}], None])
+def test_updates_that_are_not_told(history):
+    with pytest.raises(UserError, match="does not say how many updates"):
+        update_number({**STATE, "optimizer_history": history})
