@@ -83,10 +83,11 @@ train_system() {  # SYSTEM
 
 # The newest line of each training's log, now and then, while the trainings run.
 report() {
-  local system
+  local system newest
   while sleep 15; do
     for system in "${systems[@]}"; do
-      printf '  %-7s %s\n' "$system" "$(grep -o 'epoch [0-9]*:.* ppl=[0-9.]*' "$work/$system/train.log" | tail -n 1)"
+      newest=$(grep -o 'epoch [0-9]*:.* ppl=[0-9.]*' "$work/$system/train.log" 2> /dev/null | tail -n 1 || true)
+      printf '  %-7s %s\n' "$system" "$newest"
     done
   done
 }
@@ -106,7 +107,7 @@ if run_stage 3 "train ${systems[*]}: $work/*/train.log" "$work/trained"; then
   report &
   jobs+=($!)
   for _ in "${systems[@]}"; do
-    wait -n "${jobs[@]}" || die "a training failed; see the end of $work/*/train.log"
+    wait -n || die "a training failed; see the end of $work/*/train.log"
   done
   kill -- "-${jobs[-1]}"
   trap - EXIT INT TERM

@@ -1,0 +1,52 @@
+"""What the README tells people to paste."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from fairseq import options
+
+import alone_fairseq
+from alone_fairseq.cli import build_parser
+from alone_fairseq.config import EmbeddingConfig
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.S)
+COMMANDS = [
+    line.partition(" < ")[0]
+    for language, block in BLOCKS
+    for line in block.replace("\\\n", " ").splitlines()
+    if language == "bash" and line.startswith("alone ")
+] + [match for match in re.findall(r"`(alone [^`|]*)`", README) if "--" in match]
+
+
+def test_the_example_of_an_embedding_in_a_model_of_one_s_own():
+    (example,) = [block for language, block in BLOCKS if "AloneEmbedding(" in block]
+    exec(compile(example.replace("37000", "370"), "README.md", "exec"), {})
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_are_understood(command):
+    words = shlex.split(re.sub(r"[\[\]]|< text > text", "", command).replace("...", ""))[1:]
+    arguments = build_parser().parse_args(words)
+    assert arguments.run
+
+
+def test_the_training_command_is_understood():
+    (block,) = [block for _, block in BLOCKS if block.startswith("fairseq-train")]
+    words = shlex.split(block.replace("\\\n", " ").splitlines()[0])[1:]
+    user_dir = str(Path(alone_fairseq.__file__).parent)
+    words = [user_dir if word == "$(alone user-dir)" else word for word in words]
+    arguments = options.parse_args_and_arch(options.get_training_parser(), input_args=words)
+    assert arguments.alone_inter_dim == 4096
+
+
+def test_each_flag_has_its_row():
+    for name in EmbeddingConfig.__dataclass_fields__:
+        assert f"--{name.replace('_', '-')} " in README or f"--{name.replace('_', '-')}`" in README, name
+
+
+def test_links_lead_somewhere():
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+        assert (Path(__file__).parents[2] / target).exists(), target
