@@ -21,6 +21,11 @@ from alone_fairseq.word_embedding import WordEmbedding
 _CHUNK_ROWS = {"cpu": 512}
 _CHUNK_ROWS_ELSEWHERE = 8192
 
+OTHER_FILTERS = (
+    "these weights were trained with other filters than this model's; build it with the same dictionary, "
+    "--alone-filter, --alone-codebooks, --alone-codes, --alone-zero-prob, --alone-codes-from and --alone-seed"
+)
+
 
 class AloneEmbedding(WordEmbedding):
     """e_w = FFN(m_w * o): one trained vector o, a fixed random filter m_w for each word, a shared network.
@@ -204,11 +209,7 @@ class AloneEmbedding(WordEmbedding):
             probe.shape != self.filter_probe.shape
             or not np.allclose(probe.float().cpu().numpy(), self.filter_store.probe, rtol=0, atol=1 / 32)
         ):
-            errors.append(
-                f"{prefix}filter_probe: these weights were trained with other filters than this model's; build it "
-                "with the same dictionary, --alone-filter, --alone-codebooks, --alone-codes, --alone-zero-prob, "
-                "--alone-codes-from and --alone-seed"
-            )
+            errors.append(f"{prefix}filter_probe: {OTHER_FILTERS}")
         super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, missing, unexpected, errors)
 
     def extra_repr(self) -> str:

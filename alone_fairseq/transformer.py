@@ -21,6 +21,7 @@ from alone_fairseq.config import (
     one_line_errors,
     refuse,
 )
+from alone_fairseq.embedding import OTHER_FILTERS
 from alone_fairseq.word_embedding import WordEmbedding
 
 
@@ -46,8 +47,20 @@ class TiedDecoder(TransformerDecoderBase):
             return super().forward(prev_output_tokens, encoder_out, incremental_state, **options)
 
 
+class RefusesOtherFilters:
+    """A model that says in one line, and not once a name of its embedding, that weights do not go with it."""
+
+    def load_state_dict(self, *state, **options):
+        try:
+            return super().load_state_dict(*state, **options)
+        except RuntimeError as error:
+            if OTHER_FILTERS in str(error):
+                refuse(OTHER_FILTERS)
+            raise
+
+
 @register_model("transformer_alone")
-class TransformerAloneModel(TransformerModelBase):
+class TransformerAloneModel(RefusesOtherFilters, TransformerModelBase):
     """fairseq's Transformer whose embeddings are ALONE, factorized or a lookup (``--embedding``).
 
     By default encoder input, decoder input and output projection share one embedding.

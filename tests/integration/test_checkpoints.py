@@ -46,7 +46,7 @@ OTHERS = ["--alone-seed 2", "--alone-filter binary", "--alone-codes 32", "--alon
 @pytest.mark.parametrize("flag", OTHERS)
 def test_weights_go_with_their_filters_alone(tiny_data, flag):
     stranger, _ = build(tiny_data, f"--alone-base-dim 140 {flag}")
-    with pytest.raises(RuntimeError, match="trained with other filters than this model's; build it with the same"):
+    with pytest.raises(UserError, match="^alone_fairseq: these weights were trained with other filters than this"):
         stranger.load_state_dict(build(tiny_data, "--alone-base-dim 140")[0].state_dict())
 
 
@@ -56,7 +56,7 @@ def test_another_dictionary_is_refused(tiny_data, tiny_checkpoint, tmp_path):
     for name in ("dict.en.txt", "dict.de.txt"):
         (tmp_path / name).unlink()
         (tmp_path / name).write_text((tiny_data / name).read_text() + "zebra 1\n")
-    with pytest.raises(RuntimeError, match="trained with other filters .* the same dictionary"):
+    with pytest.raises(UserError, match="trained with other filters .* the same dictionary"):
         run(generate, f"{tmp_path} {PLUGIN} --path {tiny_checkpoint} --cpu")
 
 
