@@ -99,12 +99,12 @@ def settings_of(state: Mapping[str, Any], part: str) -> Mapping[str, Any]:
     Raises:
         UserError: there are none.
     """
-    if state.get("args") is not None:
-        return vars(state["args"])
-    found = state["cfg"].get(part)
-    if not isinstance(found, Mapping | Namespace):
-        raise UserError(f"not a checkpoint of fairseq: its configuration has no {part}")
-    return vars(found) if isinstance(found, Namespace) else found
+    found = state["args"] if isinstance(state.get("args"), Namespace) else state["cfg"].get(part)
+    if isinstance(found, Namespace):
+        return vars(found)
+    if isinstance(found, Mapping):
+        return found
+    raise UserError(f"not a checkpoint of fairseq: its configuration has no {part}")
 
 
 def update_number(state: Mapping[str, Any]) -> int:

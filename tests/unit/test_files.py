@@ -173,3 +173,7 @@ def test_settings_that_are_not_there():
 def test_updates_that_are_not_told(history):
     with pytest.raises(UserError, match="does not say how many updates"):
         update_number({**STATE, "optimizer_history": history})
+
+
+def test_arguments_of_another_kind_do_not_hide_the_configuration():
+    assert settings_of({**STATE, "args": {"source_lang": "fr"}}, "task") == STATE["cfg"]["task"]
