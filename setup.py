@@ -11,8 +11,8 @@ setup(
         # The last fairseq on PyPI (0.12.2) does not import on Python 3.11 and asks for a hydra-core
         # that pip 24.1 and later refuse. fairseq-fixed has the same modules and commands, mended.
         "fairseq-fixed==0.12.3.1",
-        # From 2.6 on torch.load refuses a checkpoint that would run code.
-        "torch>=2.6",
+        # From 2.6 on torch.load refuses a checkpoint that would run code; 2.9 brought Muon.
+        "torch>=2.9",
         "numpy",
         "sacrebleu>=2.3",
         "sacremoses",

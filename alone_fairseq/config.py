@@ -19,6 +19,8 @@ from alone_fairseq.word_embedding import WordEmbedding
 EMBEDDINGS = ("alone", "factorized", "lookup")
 CODES_FROM = ("index", "symbol")
 
+PARAM_GROUP = "alone"  # fairseq's name for a group of parameters with an optimizer of its own
+
 # D_inter, ReLU dropout for real and for binary filters, update at which it stops (0: no dropout).
 PAPER_MT = (4096, 0.2, 0.15, 4500)
 
@@ -52,6 +54,13 @@ class EmbeddingConfig:
         metadata={"help": "number of updates after which that dropout stops; 0: never (default: by architecture)"},
     )
     alone_freeze_base: bool = field(default=False, metadata={"help": "do not train the base embedding"})
+    alone_center: bool = field(
+        default=False,
+        metadata={"help": "replace the mean of all words' embeddings by a trained bias"},
+    )
+    alone_own_rows: int = field(
+        default=0, metadata={"help": "number of words, the most frequent ones, with trained rows of their own"}
+    )
     alone_storage: ChoiceEnum(list(STORAGES)) = field(
         default="codebook",
         metadata={
@@ -113,7 +122,7 @@ def build_embedding(cfg, dictionary, embed_dim: int, path: str | None = None) ->
             return FactorizedEmbedding(
                 len(dictionary), embed_dim, dictionary.pad(), factorized_dim=cfg.factorized_dim
             )
-        return AloneEmbedding(
+        embedding = AloneEmbedding(
             len(dictionary),
             embed_dim,
             dictionary.pad(),
@@ -127,11 +136,16 @@ def build_embedding(cfg, dictionary, embed_dim: int, path: str | None = None) ->
             relu_dropout=cfg.alone_relu_dropout,
             stop_relu_dropout=cfg.alone_stop_relu_dropout,
             train_base=not cfg.alone_freeze_base,
+            center=cfg.alone_center,
+            own_rows=cfg.alone_own_rows,
             storage=cfg.alone_storage,
             seed=cfg.alone_seed,
             chunk_size=cfg.alone_chunk_size,
             symbols=dictionary.symbols if cfg.alone_codes_from == "symbol" else None,
         )
+        for weight in embedding.weights:
+            weight.param_group = PARAM_GROUP
+        return embedding
 
 
 @contextmanager

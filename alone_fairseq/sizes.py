@@ -26,6 +26,8 @@ class Sizes:
         codes: c, columns of a codebook.
         filter: ``real`` or ``binary``.
         freeze_base: whether the base embedding is not trained.
+        center: whether the mean over the vocabulary is replaced by a trained bias.
+        own_rows: words with rows of their own.
         factorized_dim: r of the factorized embedding.
 
     Raises:
@@ -41,12 +43,20 @@ class Sizes:
     codes: int = FilterSpec.codes
     filter: str = "real"
     freeze_base: bool = False
+    center: bool = False
+    own_rows: int = 0
     factorized_dim: int = 1
 
     def __post_init__(self):
         for name in ("dim", "inter_dim", "layers", "factorized_dim"):
             check_at_least(getattr(self, name), 1, name)
         FilterSpec(self.filter, self.vocab, self.base_dim, self.codebooks, self.codes)  # checks the others
+        check_at_least(self.own_rows, 0, "own_rows")
+
+    @property
+    def alone_parameters(self) -> int:
+        vectors = (self.dim if self.center else 0) + self.own_rows * self.dim
+        return alone_parameters(self.dim, self.base_dim, self.inter_dim, self.layers) + vectors
 
 
 @dataclass(frozen=True)
@@ -100,7 +110,7 @@ def compare(sizes: Sizes) -> list[Cost]:
     """Lookup, factorized embedding, and ALONE with its filters held in each of the three ways."""
     lookup = lookup_parameters(sizes.vocab, sizes.dim)
     factorized = factorized_parameters(sizes.vocab, sizes.dim, sizes.factorized_dim)
-    alone = alone_parameters(sizes.dim, sizes.base_dim, sizes.inter_dim, sizes.layers)
+    alone = sizes.alone_parameters
     trained = alone - (sizes.base_dim if sizes.freeze_base else 0)
     return [
         Cost("lookup", lookup, lookup),

@@ -110,6 +110,8 @@ def measure(tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> dict[
             "filter": settings.get("alone_filter", "real"),
             "codebooks": settings.get("alone_codebooks", FilterSpec.codebooks),
             "codes": settings.get("alone_codes", FilterSpec.codes),
+            "center": "bias" in tensors,
+            "own_rows": len(tensors.get("own", ())),
             "freeze_base": settings.get("alone_freeze_base", False),
         }
     if "projection" in tensors:

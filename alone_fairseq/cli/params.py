@@ -9,7 +9,7 @@ from alone_fairseq.checkpoint.files import settings_of
 from alone_fairseq.cli.arguments import positive
 from alone_fairseq.errors import UserError
 from alone_fairseq.filters import KINDS
-from alone_fairseq.sizes import Sizes, alone_parameters, compare, factorized_dim_like
+from alone_fairseq.sizes import Sizes, compare, factorized_dim_like
 
 LEGEND = """\
 with filters: values, as Table 1 of the paper counts them. checkpoint: in float32, and in half precision.
@@ -43,6 +43,8 @@ def add_parser(subparsers):
         "--codebooks", type=int, metavar="N", help="M; 0: an independent filter for each word (default: 8)"
     )
     parser.add_argument("--filter", choices=KINDS, help="kind of filter (default: real)")
+    parser.add_argument("--own-rows", type=int, metavar="N", help="words with rows of their own (default: 0)")
+    parser.add_argument("--center", action="store_true", default=None, help="with --alone-center's bias")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
 
@@ -84,8 +86,7 @@ def complete(known):
         raise UserError(str(error).replace("--alone-", "--")) from None
     if "factorized_dim" in known:
         return sizes
-    alone = alone_parameters(sizes.dim, sizes.base_dim, sizes.inter_dim, sizes.layers)
-    return replace(sizes, factorized_dim=factorized_dim_like(alone, sizes.vocab, sizes.dim))
+    return replace(sizes, factorized_dim=factorized_dim_like(sizes.alone_parameters, sizes.vocab, sizes.dim))
 
 
 def vocabulary(data, languages, side):

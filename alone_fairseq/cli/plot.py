@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from alone_fairseq.charts import chart
 from alone_fairseq.checkpoint.files import replacing
 from alone_fairseq.errors import UserError
 
@@ -74,15 +75,6 @@ def parse_line(line):
 
 def draw(labels, curves, metric, file):
     """Write a PNG with the ``curves``, each a {number of updates: value}."""
-    # Matplotlib takes a second to import; the other commands need not wait for it.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot(xlabel="updates", ylabel=f"validation {AXES.get(metric, metric)}")
-    for label, curve in zip(labels, curves, strict=True):
-        axes.plot(curve.keys(), curve.values(), marker=".", label=label)
-    axes.grid(alpha=0.3)
-    axes.legend()
-    figure.savefig(file, format="png", dpi=150)
+    with chart(file, "updates", f"validation {AXES.get(metric, metric)}") as axes:
+        for label, curve in zip(labels, curves, strict=True):
+            axes.plot(curve.keys(), curve.values(), marker=".", label=label)

@@ -12,6 +12,7 @@ from pathlib import Path
 from sacrebleu.metrics import BLEU
 from sacrebleu.significance import PairedTest
 
+from alone_fairseq.charts import chart
 from alone_fairseq.checkpoint.contents import Contents, read_contents
 from alone_fairseq.checkpoint.files import replacing
 
@@ -109,24 +110,16 @@ def table(runs: list[Run], references: list[str]) -> str:
 
 def plot(runs: list[Run], file) -> None:
     """Write a PNG: a point for each run, a line through the systems' sizes."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot(xlabel="embedding parameters (millions)", ylabel="BLEU on test_2016")
-    for system, label in SYSTEMS.items():
-        points: dict[float, list[float]] = {}
-        for run in runs:
-            if run.system == system:
-                points.setdefault(run.contents.embedding_parameters / 1e6, []).append(run.score(TEST)[1])
-        if points:
-            line = axes.plot(points.keys(), [sum(p) / len(p) for p in points.values()], label=label)
-            crowd = [(size, score) for size, scores in points.items() for score in scores]
-            axes.scatter(*zip(*crowd, strict=True), color=line[0].get_color())
-    axes.grid(alpha=0.3)
-    axes.legend()
-    figure.savefig(file, format="png", dpi=150)
+    with chart(file, "embedding parameters (millions)", "BLEU on test_2016") as axes:
+        for system, label in SYSTEMS.items():
+            points: dict[float, list[float]] = {}
+            for run in runs:
+                if run.system == system:
+                    points.setdefault(run.contents.embedding_parameters / 1e6, []).append(run.score(TEST)[1])
+            if points:
+                line = axes.plot(points.keys(), [sum(p) / len(p) for p in points.values()], label=label)
+                crowd = [(size, score) for size, scores in points.items() for score in scores]
+                axes.scatter(*zip(*crowd, strict=True), color=line[0].get_color())
 
 
 def main() -> None:

@@ -95,7 +95,7 @@ def test_a_language_model_learns_and_eval_lm_sees_it(tiny_data, tmp_path, line):
 
 @pytest.mark.parametrize("filter", ["real", "binary"])
 def test_a_search_computes_the_matrix_once(tiny_data, monkeypatch, filter):
-    calls = count_calls(monkeypatch, "project", "_current_matrix", "_compute_matrix")
+    calls = count_calls(monkeypatch, "project", "_up_to_date", "_compute")
     model, task = build(tiny_data, f"--alone-filter {filter} --alone-base-dim 140")
     model.eval()
     for length in (5, 25):
@@ -103,5 +103,5 @@ def test_a_search_computes_the_matrix_once(tiny_data, monkeypatch, filter):
         task.inference_step(task.build_generator([model], settings), [model], sentences(task))
         # Only the encoder and the first step, not each, look whether a weight has changed.
         assert calls.pop("project") == length + 1
-        assert calls.pop("_current_matrix") == 2
-    assert calls == {"_compute_matrix": 1}
+        assert calls.pop("_up_to_date") == 2
+    assert calls == {"_compute": 1}

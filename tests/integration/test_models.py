@@ -149,9 +149,9 @@ def test_language_model_shares_input_and_output(tiny_data, tmp_path, line):
 def test_a_language_model_s_step_computes_the_matrix_once(tiny_data, tmp_path, monkeypatch):
     data = language_model_data(tiny_data, tmp_path / "data")
     model, _ = build(data, "--alone-relu-dropout 0", "transformer_lm_alone", SMALL_LM)
-    calls = count_calls(monkeypatch, "_compute_matrix", "_embed")
+    calls = count_calls(monkeypatch, "_compute", "_embed")
     model(torch.arange(12).view(2, 6))[0].sum().backward()
-    assert calls == {"_compute_matrix": 1, "_embed": 0}
+    assert calls == {"_compute": 1, "_embed": 0}
 
 
 def test_a_copy_shares_nothing_with_its_original(tiny_data):

@@ -37,6 +37,8 @@ SETTINGS = {
     "alone_relu_dropout": 0.35,
     "alone_stop_relu_dropout": 7,
     "alone_freeze_base": True,
+    "alone_center": True,
+    "alone_own_rows": 6,
     "alone_storage": "expanded",
     "alone_codes_from": "symbol",
     "alone_seed": 11,
@@ -56,7 +58,14 @@ def assert_same(one, other):
     assert [key for key in one if not torch.equal(one[key], other[key])] == []
 
 
-@pytest.mark.parametrize("line", ["", "--no-share-all-embeddings --alone-filter binary"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "--no-share-all-embeddings --alone-filter binary",
+        "--optimizer adam_muon --alone-center --alone-own-rows 6",
+    ],
+)
 def test_a_restart_changes_nothing(tiny_data, tmp_path, line):
     """With ReLU dropout that stops between the restart and the end."""
     line = f"{line} {RELU_DROPOUT}"
@@ -82,9 +91,9 @@ def test_relu_dropout_stops_for_good(tiny_data, tmp_path, monkeypatch):
     [("", 2, 0), ("--update-freq 2", 4, 0), ("--alone-relu-dropout 0.1", 2, 4)],  # encoder and decoder look up
 )
 def test_a_step_computes_the_matrix_once(tiny_data, tmp_path, monkeypatch, line, matrices, lookups):
-    calls = count_calls(monkeypatch, "_compute_matrix", "_embed")
+    calls = count_calls(monkeypatch, "_compute", "_embed")
     train(tiny_data, tmp_path, f"--max-update 2 {line}")
-    assert calls == {"_compute_matrix": matrices, "_embed": lookups}
+    assert calls == {"_compute": matrices, "_embed": lookups}
 
 
 @pytest.mark.parametrize("precision", ["", "--ema-fp32"])

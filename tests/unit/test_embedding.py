@@ -29,13 +29,20 @@ def literal(embedding):
     x = (filters * embedding.base.double()) @ first.t()
     for weight in rest:
         x = x.clamp(min=0) @ weight.t()
-    return x
+    own = embedding.own if embedding.own is not None else x[:0]
+    x = x[len(own) :]
+    if embedding.bias is not None:
+        x = x - x.mean(0) + embedding.bias.double()
+    return torch.cat([own.double(), x])
 
 
 VARIANTS = [
     {},
     {"filter": "binary", "base_dim": 40},
     {"num_layers": 1},
+    {"center": True},
+    {"own_rows": 4},
+    {"own_rows": 49, "center": True, "codebooks": 0},
     {"num_layers": 3},
     {"codebooks": 0},
     {"filter": "binary", "base_dim": 40, "codebooks": 0},
@@ -78,6 +85,8 @@ def test_what_each_storage_holds():
     [
         ({"num_layers": 1}, D_O + D_E * D_O),
         ({}, D_O + D_INTER * (D_O + D_E)),
+        ({"own_rows": 3}, D_O + D_INTER * (D_O + D_E) + 3 * D_E),
+        ({"center": True}, D_O + D_INTER * (D_O + D_E) + D_E),
         ({"num_layers": 4}, D_O + D_INTER * (D_O + D_E) + 2 * D_INTER**2),
         ({"words": 5000, "codebooks": 8}, D_O + D_INTER * (D_O + D_E)),
     ],
@@ -116,8 +125,12 @@ def test_input_and_output_are_one_set_of_parameters():
     torch.testing.assert_close(embedding.project(features)[TOKENS], embedding(TOKENS) @ features)
 
 
-def test_gradients_of_a_tied_step_are_those_of_the_formula():
-    embedding = build().double()
+BEYOND_THE_PAPER = [{}, {"center": True}, {"own_rows": 5}, {"center": True, "own_rows": 5}]
+
+
+@pytest.mark.parametrize("options", BEYOND_THE_PAPER, ids=str)
+def test_gradients_of_a_tied_step_are_those_of_the_formula(options):
+    embedding = build(**options).double()
     weights = list(embedding.parameters())
     expected = literal(embedding)
     losses = []
@@ -137,8 +150,8 @@ def test_gradients_of_a_tied_step_are_those_of_the_formula():
 
 def count_computations(monkeypatch):
     computed = []
-    compute = AloneEmbedding._compute_matrix
-    monkeypatch.setattr(AloneEmbedding, "_compute_matrix", lambda self: computed.append(1) or compute(self))
+    compute = AloneEmbedding._compute
+    monkeypatch.setattr(AloneEmbedding, "_compute", lambda self: computed.append(1) or compute(self))
     return computed
 
 
@@ -206,6 +219,29 @@ def test_train_drops_the_kept_matrix_and_gradients_never_see_it(monkeypatch):
     assert len(computed) == 4
 
 
+def test_words_with_rows_of_their_own_do_not_pass_the_network():
+    embedding = build(own_rows=8, relu_dropout=0.5)
+    tokens = torch.tensor([0, 7, 7])
+    assert torch.equal(embedding(tokens), embedding.own[tokens])
+    embedding(tokens).sum().backward()
+    assert embedding.own.grad[:, 0].tolist() == [1, 0, 0, 0, 0, 0, 0, 2]
+    assert not embedding.weights[1].grad.any()
+
+
+@pytest.mark.parametrize("rows", [-1, WORDS, WORDS + 1])
+def test_numbers_of_own_rows_that_make_no_sense(rows):
+    with pytest.raises(UserError, match="own-rows"):
+        build(own_rows=rows)
+
+
+def test_a_centred_matrix_has_the_bias_for_mean_and_keeps_track_of_it():
+    embedding = build(center=True).eval()
+    with torch.no_grad():
+        assert embedding.matrix().mean(0).abs().max() < 1e-6
+        embedding.bias.copy_(torch.arange(1.0, D_E + 1))
+        torch.testing.assert_close(embedding.matrix().mean(0), torch.arange(1.0, D_E + 1))
+
+
 def test_inference_mode():
     embedding = build().eval()
     with torch.inference_mode():
@@ -213,8 +249,9 @@ def test_inference_mode():
     torch.testing.assert_close(scores, embedding.project(embedding(TOKENS)).detach())
 
 
-def test_relu_dropout_is_for_looked_up_tokens_and_stops_for_good():
-    embedding = build(inter_dim=4000, relu_dropout=0.4, stop_relu_dropout=10)
+@pytest.mark.parametrize("options", BEYOND_THE_PAPER, ids=str)
+def test_relu_dropout_is_for_looked_up_tokens_and_stops_for_good(options):
+    embedding = build(inter_dim=4000, relu_dropout=0.4, stop_relu_dropout=10, **options)
     exact = embedding.matrix()[TOKENS].detach()
 
     def noise():
@@ -232,8 +269,9 @@ def test_relu_dropout_is_for_looked_up_tokens_and_stops_for_good():
     assert (embedding.eval()(TOKENS) - exact).abs().max() < 1e-6
 
 
-def test_relu_dropout_keeps_the_mean_and_masks_each_token():
-    embedding = build(relu_dropout=0.5)
+@pytest.mark.parametrize("options", BEYOND_THE_PAPER, ids=str)
+def test_relu_dropout_keeps_the_mean_and_masks_each_token(options):
+    embedding = build(relu_dropout=0.5, **options)
     tokens = torch.full((20000,), 5)
     sample = embedding(tokens).detach()
     assert not torch.equal(sample[0], sample[1])

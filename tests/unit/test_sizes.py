@@ -91,17 +91,20 @@ def test_what_table_1_leaves_out():
 
 @pytest.mark.parametrize("layers", [1, 2, 3, 4])
 @pytest.mark.parametrize("freeze_base", [False, True])
-def test_formulas_agree_with_the_modules(layers, freeze_base):
-    sizes = Sizes(50, 6, 10, 12, layers, freeze_base=freeze_base, factorized_dim=3)
-    alone = AloneEmbedding(50, 6, base_dim=10, inter_dim=12, num_layers=layers, train_base=not freeze_base)
+@pytest.mark.parametrize("beyond", [{}, {"center": True}, {"own_rows": 7}])
+def test_formulas_agree_with_the_modules(layers, freeze_base, beyond):
+    sizes = Sizes(50, 6, 10, 12, layers, freeze_base=freeze_base, factorized_dim=3, **beyond)
+    alone = AloneEmbedding(
+        50, 6, base_dim=10, inter_dim=12, num_layers=layers, train_base=not freeze_base, **beyond
+    )
     modules = [LookupEmbedding(50, 6), FactorizedEmbedding(50, 6, factorized_dim=3), alone]
     for cost, module in zip(compare(sizes), modules, strict=False):
         assert cost.parameters == trained(module)
         assert 4 * cost.saved == sum(tensor.nbytes for tensor in module.state_dict().values())
         with torch.no_grad():
             module.eval().matrix()
-        copies, matrix = getattr(module, "_kept", ([], torch.empty(0)))
-        assert cost.kept == sum(tensor.numel() for tensor in [*copies, matrix])
+        copies, made = getattr(module, "_kept", ([], {}))
+        assert cost.kept == sum(tensor.numel() for tensor in [*copies, *made.values()])
 
 
 @pytest.mark.parametrize("storage", STORAGES)

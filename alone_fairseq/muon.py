@@ -1,0 +1,66 @@
+"""``--optimizer adam_muon``: Muon for the weights of ALONE's feed-forward network, Adam for all else.
+
+Muon (Jordan et al. 2024, torch.optim.Muon) takes a step with all singular values of a matrix's momentum made
+equal. W_1 ... W_L are shared by all words; Adam's step follows the few directions in which frequent words pull,
+Muon's gives those of rare words the same length, as Adam does in a lookup, where each word has a row of its own.
+The step has the root mean square of an Adam step, so that both go by the same --lr.
+"""
+
+from dataclasses import dataclass, field
+
+import torch
+from fairseq.optim import FairseqOptimizer, register_optimizer
+from fairseq.optim.adam import Adam, FairseqAdam, FairseqAdamConfig
+
+from alone_fairseq.config import PARAM_GROUP, refuse
+
+
+class AdamMuon(torch.optim.Optimizer):
+    """Muon for ``matrices``, Adam for ``others``; their states are kept as those of one optimizer."""
+
+    def __init__(self, matrices, others, lr, betas, eps, weight_decay, momentum):
+        muon = torch.optim.Muon(
+            matrices, lr, weight_decay=weight_decay, momentum=momentum, adjust_lr_fn="match_rms_adamw"
+        )
+        adam = Adam(others, lr, betas, eps, weight_decay)
+        self.parts = muon, adam
+        super().__init__([{**part.defaults, "params": part.param_groups[0]["params"]} for part in self.parts], {})
+
+    def step(self, closure=None):
+        loss = None if closure is None else closure()
+        for part, group in zip(self.parts, self.param_groups, strict=True):
+            part.state, part.param_groups = self.state, [group]  # loading makes new ones
+            part.step()
+        return loss
+
+
+@dataclass
+class AdamMuonConfig(FairseqAdamConfig):
+    muon_momentum: float = field(default=0.95, metadata={"help": "momentum of Muon"})
+
+
+@register_optimizer("adam_muon", dataclass=AdamMuonConfig)
+class FairseqAdamMuon(FairseqOptimizer):
+    """Settings are those of ``adam``; weight decay is for both."""
+
+    def __init__(self, cfg: AdamMuonConfig, params):
+        super().__init__(cfg)
+        params = list(params)
+        if len(params) == 1:
+            refuse("adam_muon needs the weights one by one; with --fp16 add --fp16-no-flatten-grads")
+        matrices = [p for p in params if getattr(p, "param_group", None) == PARAM_GROUP]
+        if not matrices:
+            refuse("adam_muon is for a model with --embedding alone; use --optimizer adam")
+        others = [p for p in params if getattr(p, "param_group", None) != PARAM_GROUP]
+        self._optimizer = AdamMuon(matrices, others, momentum=cfg.muon_momentum, **self.optimizer_config)
+
+    # The learning rate, betas and so on are named and read as those of ``adam``.
+    optimizer_config = FairseqAdam.optimizer_config
+
+    @property
+    def supports_flat_params(self):
+        return False
+
+    @property
+    def supports_memory_efficient_fp16(self):
+        return False

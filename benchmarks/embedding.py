@@ -1,0 +1,201 @@
+"""The matrix, forward and backward: what it adds to a lookup in time and in memory.
+
+Each system looks up a batch of tokens, projects them on all words and goes back from the cross-entropy; from
+250,000 words on, where the scores alone would fill the memory, the matrix gets a fixed gradient instead.
+"bound" is the time of the second layer's three products and nothing else.
+"""
+
+import argparse
+import multiprocessing
+import os
+import re
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import report
+import torch
+from torch.nn import functional
+
+from alone_fairseq import AloneEmbedding
+from alone_fairseq.baselines import LookupEmbedding
+from alone_fairseq.storage import index
+from alone_fairseq.word_embedding import WordEmbedding
+
+DIM = 512
+TOKENS = 3584  # of a batch, as in the paper's training
+SCORES_UP_TO = 100_000  # words
+DEFAULT_SIZES = "37000x512 37000x1024 37000x2048 37000x4096 37000x8192 8000x4096 250000x4096 1000000x4096"
+GIB = 2**30
+
+
+class Formula(AloneEmbedding):
+    """Equations 1 to 3 as they are written: a row for each filter, all activations kept for the way back."""
+
+    def __init__(self, *sizes, **options):
+        super().__init__(*sizes, storage="expanded", **options)
+        self.masks = self.filter_store.rows()  # (V, D_o)
+
+    def _compute(self):
+        first, second = self.weights
+        hidden = functional.linear(self.masks * self.base, first).relu()  # (V, D_inter)
+        return {"matrix": functional.linear(hidden, second)}  # (V, D_e)
+
+
+class Factored(AloneEmbedding):
+    """The first layer as a gather and a sum, the rest by PyTorch's autograd, all activations kept."""
+
+    def _compute(self):
+        first, second = self.weights
+        table, codes = self.filter_store.tables(self.base.device)
+        products = functional.linear(table * self.base, first)  # (M c, D_inter)
+        hidden = functional.embedding_bag(index(codes, len(table)), products, mode="sum").relu()  # (V, D_inter)
+        return {"matrix": functional.linear(hidden, second)}  # (V, D_e)
+
+
+SYSTEMS = {
+    "lookup": LookupEmbedding,
+    "the formula": Formula,
+    "the formula, binary": partial(Formula, filter="binary"),
+    "factored": Factored,
+    "factored, in chunks": AloneEmbedding,
+    "binary, in chunks": partial(AloneEmbedding, filter="binary"),
+}
+COLUMNS = ("seconds", "added", "× formula", "× bound", "GiB added")
+KEEPS_ACTIVATIONS = ("the formula", "the formula, binary", "factored")
+
+
+@dataclass(frozen=True)
+class Size:
+    """V and D_inter."""
+
+    vocab: int
+    inter_dim: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Size":
+        if not re.fullmatch(r"[1-9]\d*x[1-9]\d*", text):
+            raise argparse.ArgumentTypeError(f"{text!r} is not of the form VOCABULARYxINTER_DIM, as 37000x4096")
+        return cls(*map(int, text.split("x")))
+
+    def build(self, system: str) -> WordEmbedding:
+        torch.manual_seed(1)
+        options = {} if system == "lookup" else {"inter_dim": self.inter_dim}
+        return SYSTEMS[system](self.vocab, DIM, **options)
+
+    def needed_bytes(self, system: str) -> int:
+        """At least what ``system`` needs at its peak: hidden activations, their gradient, filters, matrix."""
+        rows = 2 * DIM + (2 * self.inter_dim + 2 * DIM if system in KEEPS_ACTIVATIONS else 0)
+        return 4 * self.vocab * rows
+
+    def step(self, embedding: WordEmbedding):
+        """One step, forward and backward, as a function without arguments."""
+        torch.manual_seed(2)
+        if self.vocab > SCORES_UP_TO:
+            gradient = torch.randn(self.vocab, DIM)
+            return lambda: _clear(embedding, embedding.matrix().backward(gradient))
+        tokens, targets = torch.randint(self.vocab, (2, TOKENS))
+
+        def with_scores():
+            with embedding.shared_matrix():
+                scores = embedding.project(embedding(tokens))
+            _clear(embedding, functional.cross_entropy(scores, targets).backward())
+
+        return with_scores
+
+    def bound(self):
+        """The second layer's three products, in chunks as ``chunked_ffn`` does them."""
+        rows = 512
+        hidden, weight = torch.rand(rows, self.inter_dim), torch.randn(DIM, self.inter_dim)
+        gradient, output, total = torch.randn(rows, DIM), torch.empty(rows, DIM), torch.zeros_like(weight)
+        products = torch.empty_like(hidden)
+
+        def three_products():
+            for start in range(0, self.vocab, rows):
+                n = min(rows, self.vocab - start)
+                torch.mm(hidden[:n], weight.t(), out=output[:n])
+                total.addmm_(gradient[:n].t(), hidden[:n])
+                torch.mm(gradient[:n], weight, out=products[:n])
+
+        return three_products
+
+
+def _clear(embedding, _backward_done) -> None:
+    embedding.zero_grad(set_to_none=True)
+
+
+def peak_bytes(size: Size, system: str) -> int:
+    """Most memory that this process, a fresh one, holds in one step; what building took is not counted."""
+    embedding = size.build(system)
+    step = size.step(embedding)
+    Path("/proc/self/clear_refs").write_text("5")  # starts the kernel's high-water mark anew
+    step()
+    return 1024 * int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1])
+
+
+def measure(size: Size, rounds: int) -> list[dict]:
+    available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    fitting = [system for system in SYSTEMS if size.needed_bytes(system) < 0.9 * available]
+    peaks = {}
+    for system in fitting:
+        with multiprocessing.get_context("spawn").Pool(1) as fresh:
+            peaks[system] = fresh.apply(peak_bytes, (size, system))
+    steps = {"bound": size.bound()} | {system: size.step(size.build(system)) for system in fitting}
+    seconds = report.medians(steps, rounds)
+    added = {system: seconds[system] - seconds["lookup"] for system in fitting}
+    rows = []
+    for system in SYSTEMS:
+        row = {"V": size.vocab, "D_inter": size.inter_dim, "system": system} | dict.fromkeys(COLUMNS, "")
+        if system in fitting:
+            row |= {
+                "seconds": f"{seconds[system]:.2f}",
+                "added": f"{added[system]:.2f}",
+                "× formula": f"{added[system] / added['the formula']:.2f}" if "the formula" in added else "",
+                "× bound": f"{added[system] / seconds['bound']:.2f}",
+                "GiB added": f"{(peaks[system] - peaks['lookup']) / GIB:.2f}",
+            }
+        else:
+            row["seconds"] = f"needs {size.needed_bytes(system) / GIB:,.0f} GiB or more"
+        rows.append(row)
+    return rows
+
+
+def curves(rows: list[dict], column: str) -> dict[str, dict[float, float]]:
+    """{system: {D_inter: value}} at the vocabulary that has the most sizes."""
+    vocabs = [row["V"] for row in rows]
+    vocab = max(vocabs, key=vocabs.count)
+    result: dict[str, dict[float, float]] = {}
+    for row in rows:
+        if row["V"] == vocab and row["system"] != "lookup" and row.get(column):
+            result.setdefault(row["system"], {})[row["D_inter"]] = float(row[column])
+    return result
+
+
+def main() -> None:
+    parser = report.parser(__doc__, "benchmarks/embedding.py --sizes 37000x4096 37000x8192")
+    parser.add_argument(
+        "--sizes",
+        nargs="+",
+        type=Size.parse,
+        default=DEFAULT_SIZES,
+        metavar="VxD",
+        help=f"vocabulary and D_inter ({DEFAULT_SIZES})",
+    )
+    arguments = parser.parse_args()
+    sizes = arguments.sizes
+    if isinstance(sizes, str):
+        sizes = [Size.parse(size) for size in sizes.split()]
+    rows = []
+    for size in sizes:
+        print(f"V = {size.vocab:,}, D_inter = {size.inter_dim:,} ...", flush=True)
+        rows += measure(size, arguments.rounds)
+    report.write("embedding", rows, arguments.output)
+    for name, column, label in (
+        ("embedding-time", "added", "seconds added to a lookup"),
+        ("embedding-memory", "GiB added", "GiB added to a lookup"),
+    ):
+        report.draw(name, curves(rows, column), "D_inter", label, arguments.output)
+
+
+if __name__ == "__main__":
+    main()

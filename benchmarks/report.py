@@ -1,0 +1,108 @@
+"""What the benchmarks share: timing side by side, tables on screen and as CSV, pictures, the machine's name."""
+
+import argparse
+import csv
+import gc
+import io
+import os
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from tabulate import tabulate
+
+from alone_fairseq.charts import chart
+from alone_fairseq.checkpoint.files import replacing
+
+
+def parser(description: str, example: str) -> argparse.ArgumentParser:
+    """A parser with the options that all benchmarks have."""
+    result = argparse.ArgumentParser(description=description, epilog=f"example: python {example}")
+    result.add_argument("--rounds", type=positive, default=3, help="measurements, of which the median counts (3)")
+    result.add_argument(
+        "--output",
+        type=Path,
+        default=Path("work/benchmarks"),
+        help="folder for CSV and PNG (work/benchmarks); older ones of the same name are replaced",
+    )
+    return result
+
+
+def parse(parser: argparse.ArgumentParser) -> tuple[argparse.Namespace, list[str]]:
+    """Our own options, and those after -- for fairseq."""
+    own = sys.argv[1:]
+    end = own.index("--") if "--" in own else len(own)
+    return parser.parse_args(own[:end]), own[end + 1 :]
+
+
+def positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be 1 or more, not {number}")
+    return number
+
+
+def medians(steps: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Median seconds of each step: one of each in turn, so that what slows the machine slows all of them.
+
+    A first round is not counted. A step may return a time of its own, in seconds, to be taken in place of ours.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in steps}
+    for number in range(rounds + 1):
+        for name, step in steps.items():
+            gc.collect()
+            synchronise()
+            start = time.perf_counter()
+            own = step()
+            synchronise()
+            if number:
+                seconds[name].append(own if isinstance(own, float) else time.perf_counter() - start)
+    return {name: statistics.median(times) for name, times in seconds.items()}
+
+
+def synchronise() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def write(name: str, rows: list[dict], output: Path) -> None:
+    """Print ``rows`` as a Markdown table under the machine's name, and write them to ``output``/name.csv."""
+    print(f"\n{machine()}\n")
+    print(tabulate(rows, headers="keys", tablefmt="github", intfmt=","), flush=True)
+    output.mkdir(parents=True, exist_ok=True)
+    text = io.StringIO(newline="")
+    table = csv.DictWriter(text, rows[0])
+    table.writeheader()
+    table.writerows(rows)
+    with replacing(output / f"{name}.csv", force=True) as file:
+        file.write(text.getvalue().encode())
+    print(f"\n{output / name}.csv")
+
+
+def draw(
+    name: str, curves: dict[str, dict[float, float]], xlabel: str, ylabel: str, output: Path, **scales
+) -> None:
+    """Draw curves, {label: {x: y}}, to ``output``/name.png; ``scales`` as for ``Axes.set``."""
+    with replacing(output / f"{name}.png", force=True) as file, chart(file, xlabel, ylabel) as axes:
+        for label, curve in curves.items():
+            axes.plot(curve.keys(), curve.values(), marker=".", label=label)
+    print(f"{output / name}.png")
+
+
+def machine() -> str:
+    """Processor or GPU, threads, and versions."""
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else _processor()
+    cores = f"{torch.get_num_threads()} of {os.cpu_count()} cores"
+    return f"{device}, {cores}, Python {platform.python_version()}, PyTorch {torch.__version__}"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "CPU")
