@@ -3,7 +3,7 @@
 Muon (Jordan et al. 2024, torch.optim.Muon) takes a step with all singular values of a matrix's momentum made
 equal. W_1 ... W_L are shared by all words; Adam's step follows the few directions in which frequent words pull,
 Muon's gives those of rare words the same length, as Adam does in a lookup, where each word has a row of its own.
-The step has the root mean square of an Adam step, so that both go by the same --lr.
+At the same learning rate a step of Muon has the root mean square of one of Adam; --muon-lr-factor is for more.
 """
 
 from dataclasses import dataclass, field
@@ -18,7 +18,8 @@ from alone_fairseq.config import PARAM_GROUP, refuse
 class AdamMuon(torch.optim.Optimizer):
     """Muon for ``matrices``, Adam for ``others``; their states are kept as those of one optimizer."""
 
-    def __init__(self, matrices, others, lr, betas, eps, weight_decay, momentum):
+    def __init__(self, matrices, others, lr, betas, eps, weight_decay, momentum, factor):
+        self.factors = factor, 1.0  # of the learning rate
         muon = torch.optim.Muon(
             matrices, lr, weight_decay=weight_decay, momentum=momentum, adjust_lr_fn="match_rms_adamw"
         )
@@ -28,8 +29,9 @@ class AdamMuon(torch.optim.Optimizer):
 
     def step(self, closure=None):
         loss = None if closure is None else closure()
-        for part, group in zip(self.parts, self.param_groups, strict=True):
-            part.state, part.param_groups = self.state, [group]  # loading makes new ones
+        for part, factor, group in zip(self.parts, self.factors, self.param_groups, strict=True):
+            # Loading makes a new state and new groups.
+            part.state, part.param_groups = self.state, [{**group, "lr": factor * group["lr"]}]
             part.step()
         return loss
 
@@ -37,6 +39,7 @@ class AdamMuon(torch.optim.Optimizer):
 @dataclass
 class AdamMuonConfig(FairseqAdamConfig):
     muon_momentum: float = field(default=0.95, metadata={"help": "momentum of Muon"})
+    muon_lr_factor: float = field(default=2.0, metadata={"help": "learning rate of Muon, as a multiple of --lr"})
 
 
 @register_optimizer("adam_muon", dataclass=AdamMuonConfig)
@@ -52,7 +55,9 @@ class FairseqAdamMuon(FairseqOptimizer):
         if not matrices:
             refuse("adam_muon is for a model with --embedding alone; use --optimizer adam")
         others = [p for p in params if getattr(p, "param_group", None) != PARAM_GROUP]
-        self._optimizer = AdamMuon(matrices, others, momentum=cfg.muon_momentum, **self.optimizer_config)
+        self._optimizer = AdamMuon(
+            matrices, others, momentum=cfg.muon_momentum, factor=cfg.muon_lr_factor, **self.optimizer_config
+        )
 
     # The learning rate, betas and so on are named and read as those of ``adam``.
     optimizer_config = FairseqAdam.optimizer_config

@@ -19,10 +19,11 @@ from alone_fairseq.charts import chart
 from alone_fairseq.checkpoint.files import replacing
 
 
-def parser(description: str, example: str) -> argparse.ArgumentParser:
+def parser(description: str, example: str, rounds: bool = True) -> argparse.ArgumentParser:
     """A parser with the options that all benchmarks have."""
     result = argparse.ArgumentParser(description=description, epilog=f"example: python {example}")
-    result.add_argument("--rounds", type=positive, default=3, help="measurements, of which the median counts (3)")
+    if rounds:
+        result.add_argument("--rounds", type=positive, default=3, help="measurements; the median counts (3)")
     result.add_argument(
         "--output",
         type=Path,

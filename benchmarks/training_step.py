@@ -1,6 +1,6 @@
 """A whole training step in fairseq, the update included: each system against a lookup, measured in turn with it.
 
-The model is the base Transformer of the paper; the batch is one of --max-tokens tokens. Options after -- go to
+The model is the base Transformer of the paper, the batch is one of --max-tokens tokens. Options after -- go to
 fairseq, for example: -- --fp16 --max-tokens 25000
 """
 
@@ -18,7 +18,6 @@ from fairseq.trainer import Trainer
 
 import alone_fairseq
 
-VOCAB = 37_000
 SETTINGS = """--arch transformer_alone_wmt_en_de --max-tokens 3584 --required-batch-size-multiple 1
     --criterion label_smoothed_cross_entropy --label-smoothing 0.1 --optimizer adam --lr 1e-4
     --num-workers 0 --disable-validation --no-save"""
@@ -65,6 +64,7 @@ def main() -> None:
     parser.add_argument(
         "--systems", nargs="+", metavar="NAME", help="those whose names contain one of these (all)", default=[""]
     )
+    parser.add_argument("--vocab", type=report.positive, default=37_000, metavar="V", help="words (37000)")
     arguments, more = report.parse(parser)
     chosen = [name for name in SYSTEMS if name != "lookup" and any(part in name for part in arguments.systems)]
     if not chosen:
@@ -72,7 +72,7 @@ def main() -> None:
     logging.disable(logging.INFO)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        data = synthetic.binarise(Path(folder), VOCAB, sentences=2000)
+        data = synthetic.binarise(Path(folder), arguments.vocab, sentences=2000)
         lookup = Step(data, "lookup", more)
         for name in chosen:
             print(f"{name} ...", flush=True)

@@ -1,0 +1,132 @@
+"""How fast a lookup, ALONE and its variants learn: validation perplexity after a few hundred updates.
+
+--data is a binarised corpus, such as the one that recipes/multi30k leaves in work/multi30k/bin. A training that
+is done (its log is under --output) is not done again.
+"""
+
+import logging
+import os
+import re
+import statistics
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from itertools import product
+from pathlib import Path
+
+import report
+from fairseq import options, tasks
+from tqdm import tqdm
+
+import alone_fairseq
+from alone_fairseq.cli.plot import read_curve
+
+IDEAS = Path(__file__).parent / "ideas"
+USER_DIR = Path(alone_fairseq.__file__).parent
+SETTINGS = """--encoder-embed-dim 256 --encoder-ffn-embed-dim 512 --encoder-layers 3 --encoder-attention-heads 4
+    --decoder-embed-dim 256 --decoder-ffn-embed-dim 512 --decoder-layers 3 --decoder-attention-heads 4
+    --dropout 0.1 --criterion label_smoothed_cross_entropy --label-smoothing 0.1 --clip-norm 0.0
+    --lr-scheduler inverse_sqrt --warmup-updates 200 --max-tokens 2048 --required-batch-size-multiple 1
+    --validate-interval-updates 100 --no-save --log-format simple --log-interval 50 --num-workers 0"""
+ADAM = "--optimizer adam --adam-betas (0.9,0.98)"
+MUON = "--optimizer adam_muon --adam-betas (0.9,0.98)"
+ALONE = "--arch transformer_alone --alone-inter-dim 1024 --alone-relu-dropout 0"
+LARGE = "--arch transformer_alone --alone-inter-dim 4096 --alone-relu-dropout 0"
+IDEA = f"--user-dir {IDEAS} --arch transformer_alone_ideas"
+ROWS = {
+    "lookup": f"--arch transformer_alone --embedding lookup {ADAM}",
+    "factorized, r = 64": f"--arch transformer_alone --embedding factorized --factorized-dim 64 {ADAM}",
+    "ALONE": f"{ALONE} {ADAM}",
+    "ReLU dropout 0.1": f"{ALONE} {ADAM} --alone-relu-dropout 0.1",
+    "codebooks trained": f"{IDEA} --idea-train-codebooks {ADAM}",
+    "a 16th of the step": f"{IDEA} {ADAM.replace('adam ', 'adam_ideas ')} --idea-step 0.0625",
+    "D_inter 4,096": f"{LARGE} {ADAM}",
+}
+
+
+def train(data: Path, row: str, seed: int, more: list[str], log: Path) -> None:
+    """Train ``row`` with fairseq; a log under its own name is a training that has ended well."""
+    line = [sys.executable, "-m", "fairseq_cli.train", str(data), "--seed", str(seed)]
+    line += ["--user-dir", str(USER_DIR), *SETTINGS.split(), *ROWS[row].split(), *more]
+    unfinished = log.with_suffix(".unfinished")
+    with open(unfinished, "w") as file:
+        done = subprocess.run(line, stdout=file, stderr=subprocess.STDOUT)
+    if done.returncode:
+        sys.exit(f"{row}: training failed, see {unfinished}")
+    unfinished.rename(log)
+
+
+def seconds_an_update(log: Path) -> float:
+    """From the steps between two lines of the log; validation is not in it, nor the first, slow steps."""
+    walls = [int(wall) for wall in re.findall(r"train_inner .*?train_wall=(\d+)", log.read_text())]
+    return sum(walls[1:]) / (50 * len(walls[1:])) if walls[1:] else float("nan")
+
+
+def parameters(data: Path, row: str) -> int:
+    """Of the embedding of ``row`` alone."""
+    line = [str(data), "--user-dir", str(USER_DIR), *SETTINGS.split(), *ROWS[row].split()]
+    settings = options.parse_args_and_arch(options.get_training_parser(), input_args=line)
+    task = tasks.setup_task(settings)
+    return sum(p.numel() for p in task.build_model(settings).encoder.embed_tokens.parameters())
+
+
+def result(data: Path, row: str, logs: list[Path], plain: float) -> dict:
+    """One line of the table; ``plain`` is the seconds of an update of plain ALONE."""
+    finals = [list(read_curve(log, "ppl").values())[-1] for log in logs]
+    return {
+        "embedding": row,
+        "parameters": parameters(data, row),
+        "perplexity": f"{statistics.mean(finals):.1f}",
+        "of each seed": " ".join(f"{final:.1f}" for final in finals),
+        "time of a step": f"{statistics.median(map(seconds_an_update, logs)) / plain:.2f}",
+    }
+
+
+def chosen(parser, names: list[str]) -> list[str]:
+    if unknown := [name for name in names if name not in ROWS]:
+        parser.error(f"--rows: no row {unknown[0]!r}; there are {', '.join(map(repr, ROWS))}")
+    return names
+
+
+def main() -> None:
+    example = "benchmarks/convergence.py --data work/multi30k/bin --rows lookup ALONE --seeds 1 2 3"
+    parser = report.parser(__doc__, example, rounds=False)
+    parser.add_argument("--data", type=Path, required=True, metavar="BIN", help="binarised corpus, en to de")
+    parser.add_argument("--rows", nargs="+", metavar="NAME", default=list(ROWS), help="those to train (all)")
+    parser.add_argument("--seeds", nargs="+", type=int, metavar="N", default=[1], help="(1)")
+    parser.add_argument("--updates", type=report.positive, default=300, help="(300)")
+    cores = os.cpu_count()
+    parser.add_argument("--jobs", type=report.positive, default=cores, help=f"trainings side by side ({cores})")
+    arguments, more = report.parse(parser)
+    rows = chosen(parser, arguments.rows)
+    if not (arguments.data / "dict.en.txt").exists():
+        parser.error(
+            f"{arguments.data}: no dict.en.txt; recipes/multi30k/run.sh --stop-stage 2 makes such a folder"
+        )
+    folder = arguments.output / f"convergence-{arguments.updates}{''.join(more)}"
+    folder.mkdir(parents=True, exist_ok=True)
+    logs = {(row, seed): folder / f"{row}, seed {seed}.log" for row, seed in product(rows, arguments.seeds)}
+    os.environ["OMP_NUM_THREADS"] = str(max(1, cores // arguments.jobs))
+    more = ["--max-update", str(arguments.updates), *more]
+    with ThreadPoolExecutor(arguments.jobs) as pool, tqdm(total=len(logs), unit="training") as progress:
+        waiting = [
+            pool.submit(train, arguments.data, row, seed, more, log)
+            for (row, seed), log in logs.items()
+            if not log.exists()
+        ]
+        progress.update(len(logs) - len(waiting))
+        for job in as_completed(waiting):
+            job.result()
+            progress.update()
+    logging.disable(logging.INFO)
+    by_row = {row: [logs[row, seed] for seed in arguments.seeds] for row in rows}
+    plain = statistics.median(map(seconds_an_update, by_row.get("ALONE", sum(by_row.values(), []))))
+    report.write(
+        "convergence", [result(arguments.data, row, logs, plain) for row, logs in by_row.items()], arguments.output
+    )
+    curves = {row: read_curve(logs[0], "ppl") for row, logs in by_row.items()}
+    report.draw("convergence", curves, "updates", "validation perplexity", arguments.output)
+
+
+if __name__ == "__main__":
+    main()

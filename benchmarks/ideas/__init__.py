@@ -1,0 +1,99 @@
+"""A --user-dir with ideas for faster convergence that did not pay, so that their rows can be made again.
+
+``--arch transformer_alone_ideas`` and ``--optimizer adam_ideas`` have the flags below. RESULTS.md says how they
+fared. What they train is not meant to be kept: run them with --no-save.
+"""
+
+from dataclasses import dataclass, field
+
+import torch
+from fairseq.dataclass import FairseqDataclass
+from fairseq.dataclass.utils import gen_parser_from_dataclass
+from fairseq.models import register_model, register_model_architecture
+from fairseq.models.transformer import base_architecture
+from fairseq.optim import register_optimizer
+from fairseq.optim.adam import FairseqAdam, FairseqAdamConfig
+from torch import Tensor, nn
+
+import alone_fairseq  # noqa: F401
+from alone_fairseq.config import PARAM_GROUP, alone_architecture
+from alone_fairseq.transformer import TransformerAloneModel
+
+
+@dataclass
+class Ideas(FairseqDataclass):
+    idea_train_codebooks: bool = field(default=False, metadata={"help": "train the columns of the codebooks, too"})
+    idea_row_gradient: float = field(
+        default=0.0, metadata={"help": "divide each word's gradient by its running size to this power"}
+    )
+
+
+@register_model("transformer_alone_ideas")
+class TransformerAloneIdeas(TransformerAloneModel):
+    @classmethod
+    def add_args(cls, parser):
+        super().add_args(parser)
+        gen_parser_from_dataclass(parser, Ideas())
+
+    @classmethod
+    def build_model(cls, args, task):
+        model = super().build_model(args, task)
+        embedding = model.encoder.embed_tokens
+        if args.idea_train_codebooks:
+            train_codebooks(embedding)
+        if args.idea_row_gradient:
+            embedding._compute = RowGradient(embedding, args.idea_row_gradient)
+        return model
+
+
+@register_model_architecture("transformer_alone_ideas", "transformer_alone_ideas")
+def architecture(args):
+    alone_architecture(args, 1024, 0.0, 0.0, 0)
+    args.share_all_embeddings = True
+    base_architecture(args)
+
+
+def train_codebooks(embedding) -> None:
+    table, codes = embedding.filter_store.tables(torch.device("cpu"))
+    embedding.columns = nn.Parameter(table.clone())
+    embedding.filter_store.tables = lambda device: (embedding.columns, codes)
+
+
+class RowGradient:
+    """The matrix, with each word's gradient divided by its root mean square over time, to some power."""
+
+    def __init__(self, embedding, power: float, decay: float = 0.98):
+        self.compute, self.power, self.decay = embedding._compute, power, decay
+        self.squares = torch.zeros(embedding.num_embeddings)
+        self.count = 0
+
+    def __call__(self) -> dict[str, Tensor]:
+        made = self.compute()
+        if made["matrix"].requires_grad:
+            made["matrix"].register_hook(self.normalise)
+        return made
+
+    def normalise(self, gradient: Tensor) -> Tensor:
+        self.count += 1
+        self.squares.lerp_(gradient.square().mean(1), 1 - self.decay)
+        size = (self.squares / (1 - self.decay**self.count)).sqrt()  # (V)
+        return gradient / ((size / size.mean()) ** self.power + 1e-8).unsqueeze(1)
+
+
+@dataclass
+class AdamIdeasConfig(FairseqAdamConfig):
+    idea_step: float = field(default=1.0, metadata={"help": "share of Adam's step that W_1 and W_2 get"})
+
+
+@register_optimizer("adam_ideas", dataclass=AdamIdeasConfig)
+class AdamIdeas(FairseqAdam):
+    def __init__(self, cfg, params):
+        super().__init__(cfg, params)
+        self.slow = [p for p in params if getattr(p, "param_group", None) == PARAM_GROUP]
+
+    @torch.no_grad()
+    def step(self, *arguments, **options):
+        before = [p.clone() for p in self.slow]
+        super().step(*arguments, **options)
+        for parameter, old in zip(self.slow, before, strict=True):
+            parameter.copy_(old.lerp(parameter, self.cfg.idea_step))

@@ -1,0 +1,108 @@
+"""The benchmarks at sizes of no interest: that they run, and that what they compare is what they say."""
+
+import csv
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from commands import build, count_calls
+
+from alone_fairseq import AloneEmbedding
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+def benchmark(name: str, *arguments) -> str:
+    line = [sys.executable, str(BENCHMARKS / f"{name}.py"), *map(str, arguments)]
+    done = subprocess.run(line, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def program(name: str) -> dict:
+    """What benchmarks/``name``.py defines."""
+    sys.path.insert(0, str(BENCHMARKS))
+    try:
+        return runpy.run_path(str(BENCHMARKS / f"{name}.py"))
+    finally:
+        sys.path.remove(str(BENCHMARKS))
+
+
+@pytest.mark.parametrize("name", ["embedding", "training_step", "decoding", "size", "convergence"])
+def test_help_has_an_example(name):
+    assert f"example: python benchmarks/{name}.py" in " ".join(benchmark(name, "--help").split())
+
+
+def test_embedding(tmp_path):
+    text = benchmark("embedding", "--sizes", "600x64", "--rounds", 1, "--output", tmp_path)
+    table = rows(tmp_path / "embedding.csv")
+    assert [row["system"] for row in table] == list(program("embedding")["SYSTEMS"])
+    seconds = {row["system"]: float(row["seconds"]) for row in table}
+    for row in table:
+        assert float(row["seconds"]) > 0 and row["system"] in text
+        assert float(row["added"]) == pytest.approx(seconds[row["system"]] - seconds["lookup"], abs=0.011)
+    assert (tmp_path / "embedding-time.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("size", ["37000", "0x5", "ax5"])
+def test_a_size_that_is_none_is_refused(size):
+    line = [sys.executable, str(BENCHMARKS / "embedding.py"), "--sizes", size]
+    done = subprocess.run(line, capture_output=True, text=True)
+    assert done.returncode == 2 and "VOCABULARYxINTER_DIM" in done.stderr
+
+
+def test_the_systems_that_are_compared_give_the_same_matrix():
+    size = program("embedding")["Size"](700, 32)
+    for literal, other in (
+        ("the formula", "factored"),
+        ("the formula", "factored, in chunks"),
+        ("the formula, binary", "binary, in chunks"),
+    ):
+        matrices = [size.build(system).matrix() for system in (literal, other)]
+        torch.testing.assert_close(*matrices, rtol=1e-4, atol=1e-5)
+
+
+def test_a_large_vocabulary_gets_a_fixed_gradient():
+    size = program("embedding")["Size"](100_001, 1)
+    embedding = size.build("lookup")
+    seen = []
+    embedding.table.register_hook(lambda gradient: seen.append(gradient.shape))
+    size.step(embedding)()
+    assert seen == [(100_001, 512)] and embedding.table.grad is None
+
+
+def test_recompute_computes_at_each_step(tiny_data, monkeypatch):
+    model, _ = build(tiny_data)
+    model.eval()
+    for name in ("shared_matrix", "_keeps"):
+        monkeypatch.setattr(AloneEmbedding, name, getattr(AloneEmbedding, name))  # put back afterwards
+    runpy.run_path(str(BENCHMARKS / "recompute" / "__init__.py"))
+    calls = count_calls(monkeypatch, "_compute")
+    tokens = torch.tensor([[4, 5, 2]])
+    with torch.no_grad():
+        encoded = model.encoder(tokens, torch.tensor([3]))
+        state = {}
+        for length in (1, 2, 3):
+            model.decoder(tokens[:, :length], encoder_out=encoded, incremental_state=state)
+    assert calls["_compute"] == 3
+
+
+def test_convergence(tiny_data, tmp_path):
+    line = ["--data", tiny_data, "--rows", "lookup", "codebooks trained", "--updates", 2, "--output", tmp_path]
+    benchmark("convergence", *line, "--", "--max-tokens", 200)
+    table = rows(tmp_path / "convergence.csv")
+    assert [row["embedding"] for row in table] == ["lookup", "codebooks trained"]
+    assert all(1 < float(row["perplexity"]) < 10_000 for row in table)
+    logs = {log: log.stat().st_mtime_ns for log in tmp_path.glob("convergence-2*/*.log")}
+    assert len(logs) == 2
+    benchmark("convergence", *line, "--", "--max-tokens", 200)
+    assert logs == {log: log.stat().st_mtime_ns for log in logs}, "trained again what was done"
