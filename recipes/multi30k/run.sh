@@ -7,8 +7,10 @@
 # test_2016_flickr.de. What is done is not done again: the same command goes on where it was stopped.
 #
 #   --data DIR          the raw text
-#   --system NAME       lookup, factorized, or ALONE with real or binary filters (real)
-#   --size N            D_inter of ALONE (1024); r of factorized (as many parameters as ALONE with 1024)
+#   --system NAME       lookup, factorized, ALONE with real or binary filters, or fast: ALONE with real filters and
+#                       the README's settings for short budgets (real)
+#   --size N            D_inter of ALONE (1024); r of factorized, D_inter of fast (as many parameters as ALONE
+#                       with 1024)
 #   --seed N            seed of the training (1)
 #   --work DIR          for all that is made; systems share the prepared text (work/multi30k)
 #   --bpe NAME          subword_nmt, after the tokenizer of Moses, or sentencepiece (subword_nmt)
@@ -38,8 +40,9 @@ dim=256
 model=(--encoder-embed-dim "$dim" --encoder-ffn-embed-dim 512 --encoder-layers 3 --encoder-attention-heads 4
   --decoder-embed-dim "$dim" --decoder-ffn-embed-dim 512 --decoder-layers 3 --decoder-attention-heads 4
   --dropout 0.1)
+optimizer=adam
 optimisation=(--criterion label_smoothed_cross_entropy --label-smoothing 0.1
-  --optimizer adam --adam-betas '(0.9, 0.98)' --clip-norm 0.0
+  --adam-betas '(0.9, 0.98)' --clip-norm 0.0
   --lr 2e-3 --lr-scheduler inverse_sqrt --warmup-updates 1000
   --max-tokens 2048 --patience 5
   --required-batch-size-multiple 1)  # at its default, 8, fairseq leaves the last few sentences out
@@ -51,12 +54,15 @@ inter_dim=1024
 relu_dropout=0.1
 stop_relu_dropout=300
 
+# Of fast: words with rows of their own.
+own_rows=300
+
 sets=(train val test_2016_flickr)
 
 recipes=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 . "$recipes/lib/options.sh"
 parse_options "data system size seed work bpe bpe_size max_minutes stage stop_stage" "$@"
-one_of system lookup factorized real binary
+one_of system lookup factorized real binary fast
 one_of bpe subword_nmt sentencepiece
 one_of stage {1..6}
 one_of stop_stage {1..6}
@@ -113,8 +119,13 @@ case $system in
     embedding=(--embedding alone --alone-filter "$system" --alone-inter-dim "${size:-$inter_dim}"
       --alone-relu-dropout "$relu_dropout" --alone-stop-relu-dropout "$stop_relu_dropout")
     ;;
+  fast)  # has dim + inter_dim (dim + dim) + dim for the bias + own_rows dim
+    optimizer=adam_muon
+    embedding=(--embedding alone --alone-inter-dim "${size:-$((inter_dim - (own_rows + 2) / 2))}"
+      --alone-relu-dropout 0 --alone-center --alone-own-rows "$own_rows")
+    ;;
 esac
-settings=("${embedding[@]}" "${model[@]}" "${optimisation[@]}" --keep-last-epochs "$average" --seed "$seed"
+settings=("${embedding[@]}" "${model[@]}" --optimizer "$optimizer" "${optimisation[@]}" --keep-last-epochs "$average" --seed "$seed"
   "${rest[@]}")
 command=${settings[*]}
 run_settings=$text_settings$'\n'"beam $beam"$'\n'${command// --/$'\n'--}

@@ -16,7 +16,13 @@ from alone_fairseq.charts import chart
 from alone_fairseq.checkpoint.contents import Contents, read_contents
 from alone_fairseq.checkpoint.files import replacing
 
-SYSTEMS = {"lookup": "lookup", "factorized": "factorized", "real": "ALONE, real", "binary": "ALONE, binary"}
+SYSTEMS = {
+    "lookup": "lookup",
+    "factorized": "factorized",
+    "real": "ALONE, real",
+    "binary": "ALONE, binary",
+    "fast": "ALONE, fast",
+}
 VAL, TEST = "val", "test_2016_flickr"
 RUN = re.compile(rf"({'|'.join(SYSTEMS)})(?:-\d+)?-seed(\d+)")
 SCORE = re.compile(r"BLEU\|(\S+) = ([\d.]+)")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from alone_fairseq.checkpoint.contents import read_contents
 from alone_fairseq.text import TextPipeline, TextSettings
 
 pytestmark = pytest.mark.xdist_group("multi30k")
@@ -138,7 +139,7 @@ def test_other_text_does_not_mix_with_old_outputs(finished, bad):
         (["extra"], "unexpected argument 'extra'"),
         (["--seed"], "option '--seed' needs a value"),
         (["--seed", "one"], "--seed must be a whole number above 0, not 'one'"),
-        (["--system", "glove"], "--system must be one of lookup factorized real binary, not 'glove'"),
+        (["--system", "glove"], "--system must be one of lookup factorized real binary fast, not 'glove'"),
         (["--stage", "7"], "--stage must be one of 1 2 3 4 5 6, not '7'"),
         (["--system", "lookup", "--size", "64"], "--size is not for a lookup"),
         (["--stage", "2"], "text: not there; run stage 1 first"),
@@ -190,6 +191,19 @@ def test_sentencepiece_learns_pieces_that_give_the_text_back(data, tmp_path):
     pieces = pipeline.encode(sentence)
     assert len(pieces.split()) > len(sentence.split())
     assert pipeline.decode(pieces) == sentence
+
+
+def test_the_fast_system_has_its_settings(finished, data, tmp_path):
+    work = Path(shutil.copytree(finished, tmp_path / "work"))
+    tiny = [*TINY, "--alone-own-rows", "7"]  # there are fewer words than the recipe's rows
+    result = recipe(data, work, "--bpe-size", "60", "--system", "fast", "--stop-stage", "3", tiny=tiny)
+    assert result.returncode == 0, result.stderr
+    (checkpoint,) = (work / "fast-seed1" / "checkpoints").glob("checkpoint1.pt")
+    contents, state = read_contents(checkpoint)
+    sizes = contents.embeddings["encoder.embed_tokens"]
+    assert (sizes["center"], sizes["own_rows"], sizes["inter_dim"]) == (True, 7, 873)
+    assert 256 + 873 * 512 + 256 + 300 * 256 <= 256 + 1024 * 512  # as large as the other ALONE systems
+    assert state["optimizer_history"][-1]["optimizer_name"] == "FairseqAdamMuon"
 
 
 def test_help_shows_all_options_and_an_example(data):
