@@ -122,7 +122,7 @@ case $system in
   fast)  # has dim + inter_dim (dim + dim) + dim for the bias + own_rows dim
     optimizer=adam_muon
     embedding=(--embedding alone --alone-inter-dim "${size:-$((inter_dim - (own_rows + 2) / 2))}"
-      --alone-relu-dropout 0 --alone-center --alone-own-rows "$own_rows")
+      --alone-relu-dropout 0 --alone-center --alone-own-rows "$own_rows" --fp16-no-flatten-grads)
     ;;
 esac
 settings=("${embedding[@]}" "${model[@]}" --optimizer "$optimizer" "${optimisation[@]}" --keep-last-epochs "$average" --seed "$seed"
