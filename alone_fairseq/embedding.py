@@ -151,6 +151,21 @@ class AloneEmbedding(WordEmbedding):
         given = Filters.given(torch.as_tensor(filters))
         return cls(given.shape[0], embedding_dim, padding_idx, filter=given, **options)
 
+    @classmethod
+    def from_file(cls, path, symbols: Sequence[str] | None = None, **options) -> "AloneEmbedding":
+        """The embedding in the small file that ``alone export --to safetensors`` writes.
+
+        Args:
+            symbols: the words, for an embedding that was trained with them.
+            options: of the constructor: ``storage``, ``chunk_size``, ``relu_dropout``, ``train_base`` ...
+
+        Raises:
+            UserError: the file is missing, damaged, or of another kind.
+        """
+        from alone_fairseq.embedding_file import read
+
+        return read(path, symbols, **options)
+
     def reset_parameters(self) -> None:
         """Initialise as in the paper's code: Xavier uniform for W, a Normal for o by the kind of filter."""
         for weight in self.weights:

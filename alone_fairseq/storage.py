@@ -21,6 +21,7 @@ class Filters(nn.Module):
     Attributes:
         kind: ``real`` or ``binary``.
         shape: (V, D_o).
+        spec: how they are drawn; None for given ones.
         probe: sixteen values that tell these filters from others, see ``filters.fingerprint``.
     """
 
@@ -30,8 +31,8 @@ class Filters(nn.Module):
         self.kind, self.shape = spec.kind, (spec.num_embeddings, spec.dim)
         table, codes = spec.draw()
         self.probe = fingerprint(self.kind, table, codes)
-        self.spec = spec if storage == "volatile" else None
-        self._hold(None, None) if self.spec else self._hold(*_tensors(table, codes))
+        self.spec, self.volatile = spec, storage == "volatile"
+        self._hold(None, None) if self.volatile else self._hold(*_tensors(table, codes))
         if storage == "expanded":
             self._hold(self.rows(), None)
 
@@ -46,6 +47,7 @@ class Filters(nn.Module):
         nn.Module.__init__(self)
         binary = bool(((filters == 0) | (filters == 1)).all())
         self.kind, self.shape, self.spec = "binary" if binary else "real", tuple(filters.shape), None
+        self.volatile = False
         table = filters.detach().to("cpu", torch.uint8 if binary else torch.float32).contiguous()
         self.probe = fingerprint(self.kind, table.numpy(), None)
         self._hold(table, None)
@@ -62,7 +64,7 @@ class Filters(nn.Module):
 
     def tables(self, device: torch.device) -> tuple[Tensor, Tensor | None]:
         """Columns of the codebooks, (M c, D_o), and codes, (V, M); or filters, (V, D_o), and None."""
-        if self.spec is not None:
+        if self.volatile:
             table, codes = _tensors(*self.spec.draw())
             return table.to(device), None if codes is None else codes.to(device)
         return self.table.view(torch.float32) if self.kind == "real" else self.table, self.codes

@@ -3,6 +3,7 @@
 import os
 import pickle
 import re
+import shutil
 import warnings
 import zipfile
 from argparse import Namespace
@@ -43,6 +44,39 @@ def replacing(path: str | os.PathLike, force: bool = False) -> Iterator[BinaryIO
     finally:
         if os.path.exists(temporary):
             os.remove(temporary)
+
+
+@contextmanager
+def replacing_folder(path: str | os.PathLike, force: bool = False) -> Iterator[Path]:
+    """An empty folder to write to, which becomes ``path`` when the block ends without an error.
+
+    Raises:
+        UserError: ``path`` is there already, not empty, and ``force`` is off; or cannot be written.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise UserError(f"{path}: is a file; name a folder to write")
+    if path.exists() and any(path.iterdir()) and not force:
+        raise UserError(f"{path}: is not empty; add --force to replace it")
+    temporary, old = (path.with_name(f".{path.name}.{os.getpid()}{end}") for end in ("", ".old"))
+    try:
+        temporary.mkdir()
+        yield temporary
+        if path.exists():
+            path.rename(old)
+        try:
+            temporary.rename(path)
+        except OSError:
+            if old.exists():
+                old.rename(path)
+            raise
+    except OSError as error:
+        if error.filename is not None and not Path(error.filename).is_relative_to(temporary):
+            raise  # about something that is read meanwhile
+        raise UserError(f"{path}: cannot be written: {error.strerror or error}") from error
+    finally:
+        for rest in (temporary, old):
+            shutil.rmtree(rest, ignore_errors=True)
 
 
 def save_checkpoint(state: dict[str, Any], file: BinaryIO) -> None:

@@ -1,0 +1,75 @@
+"""``alone export``: a trained model in a format that people serve with."""
+
+from pathlib import Path
+
+from alone_fairseq.errors import UserError
+
+FORMATS = ("fairseq", "ctranslate2", "fsmt", "safetensors", "vectors")
+QUANTIZATIONS = (
+    "float32",
+    "float16",
+    "bfloat16",
+    "int16",
+    "int8",
+    "int8_float32",
+    "int8_float16",
+    "int8_bfloat16",
+)
+
+
+def add_parser(subparsers):
+    parser = subparsers.add_parser(
+        "export",
+        help="write a model for fairseq without this package, CTranslate2, transformers, ...",
+        description="Write a trained model in another format, and check that it says the same as the original:"
+        " the largest difference is printed, and above a bound nothing is written. fairseq: a checkpoint of"
+        " fairseq's own transformer, which needs no --user-dir. ctranslate2: a folder of CTranslate2. fsmt: a"
+        " folder of Hugging Face transformers. safetensors: the ALONE embedding alone, for"
+        " AloneEmbedding.from_file. vectors: word2vec's text format.",
+        epilog="example: alone export averaged.pt --to ctranslate2 --data BIN --output model.ct2",
+    )
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="of a model with any --embedding")
+    parser.add_argument("--to", required=True, choices=FORMATS, help="the format")
+    parser.add_argument("--data", required=True, type=Path, metavar="BIN", help="binarised data, for dictionaries")
+    parser.add_argument("--output", required=True, type=Path, metavar="PATH", help="file or folder to write")
+    parser.add_argument("--force", action="store_true", help="replace the output if it exists")
+    parser.add_argument("--half", action="store_true", help="half precision (fairseq, safetensors)")
+    parser.add_argument("--quantization", choices=QUANTIZATIONS, help="(ctranslate2; default: float32)")
+    parser.add_argument("--source-lang", metavar="L", help="if BIN holds several pairs of languages")
+    parser.add_argument("--target-lang", metavar="L", help="if BIN holds several pairs of languages")
+    parser.set_defaults(run=run)
+
+
+def run(arguments):
+    if arguments.half and arguments.to not in ("fairseq", "safetensors"):
+        raise UserError("--half is for --to fairseq and --to safetensors")
+    if arguments.quantization and arguments.to != "ctranslate2":
+        raise UserError("--quantization is for --to ctranslate2")
+    import torch
+
+    from alone_fairseq.export.plain import load_plain
+
+    plain = load_plain(arguments.checkpoint, arguments.data, arguments.source_lang, arguments.target_lang)
+    output, force = arguments.output, arguments.force
+    dtype = torch.float16 if arguments.half else torch.float32
+    # Imported one by one, for a target may need a package that is not installed.
+    if arguments.to == "fairseq":
+        from alone_fairseq.export import fairseq_checkpoint
+
+        fairseq_checkpoint.write(plain, output, force, dtype)
+    elif arguments.to == "ctranslate2":
+        from alone_fairseq.export import ctranslate2_folder
+
+        ctranslate2_folder.write(plain, arguments.data, output, force, arguments.quantization or "float32")
+    elif arguments.to == "fsmt":
+        from alone_fairseq.export import fsmt_folder
+
+        fsmt_folder.write(plain, arguments.data, output, force)
+    elif arguments.to == "safetensors":
+        from alone_fairseq.export import small_file
+
+        small_file.write(plain, output, force, dtype)
+    else:
+        from alone_fairseq.export import vectors
+
+        vectors.write(plain, output, force)

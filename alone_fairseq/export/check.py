@@ -1,0 +1,59 @@
+"""Whether an exported model says the same as the one it was made from."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from alone_fairseq.errors import UserError
+
+FLOAT32_BOUND = 1e-4  # of log-probabilities; what was seen is a tenth of it and less
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A sentence and a translation to be scored, as ids without </s>: (source length), (target length) int64."""
+
+    source: Tensor
+    target: Tensor
+
+
+def random_pairs(task, count: int = 16, longest: int = 20) -> list[Pair]:
+    """Sentences of random words of both dictionaries, the same each time."""
+    generator = torch.Generator().manual_seed(1)
+
+    def sentence(dictionary):
+        (length,) = torch.randint(1, longest + 1, (1,), generator=generator).tolist()
+        return torch.randint(dictionary.nspecial, len(dictionary), (length,), generator=generator)
+
+    return [Pair(sentence(task.source_dictionary), sentence(task.target_dictionary)) for _ in range(count)]
+
+
+@torch.no_grad()
+def log_probabilities(model, task, pair: Pair) -> Tensor:
+    """Of all words at each place of the target, </s> included: (target length + 1, V) float32."""
+    eos = torch.tensor([task.target_dictionary.eos()])
+    source = torch.cat([pair.source, eos])[None]
+    logits, _ = model(source, torch.tensor([source.shape[1]]), torch.cat([eos, pair.target])[None])
+    return logits[0].float().log_softmax(-1)
+
+
+def largest_difference(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> float:
+    """Of log-probabilities, over all pairs; not a number where they do not fit together."""
+    if [one.shape for one in ours] != [other.shape for other in theirs]:
+        return math.nan
+    return max((one - other).abs().max().item() for one, other in zip(ours, theirs, strict=True))
+
+
+def report_difference(difference: float, bound: float) -> None:
+    """Print it.
+
+    Raises:
+        UserError: it is larger than ``bound``, or not a number.
+    """
+    told = f"largest difference of log-probabilities: {difference:.1e}, on random sentences (bound {bound:.0e})"
+    if not difference <= bound:
+        raise UserError(f"{told}; nothing is written")
+    print(told)

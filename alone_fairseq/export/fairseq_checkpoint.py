@@ -1,0 +1,64 @@
+"""``--to fairseq``: a checkpoint of fairseq's own ``transformer``, for machines without this package.
+
+It holds tensors and plain values alone, so that PyTorch's check of what it loads lets it pass without --user-dir.
+"""
+
+import warnings
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+import torch
+from fairseq.dataclass.utils import convert_namespace_to_omegaconf
+from fairseq.models.transformer import TransformerModel
+from omegaconf import OmegaConf
+
+from alone_fairseq.checkpoint.files import replacing, save_checkpoint
+from alone_fairseq.export.check import (
+    FLOAT32_BOUND,
+    largest_difference,
+    log_probabilities,
+    random_pairs,
+    report_difference,
+)
+from alone_fairseq.export.plain import Plain
+
+BOUND = {torch.float32: FLOAT32_BOUND, torch.float16: 3e-2}
+
+
+def write(plain: Plain, output: Path, force: bool, dtype: torch.dtype) -> None:
+    weights = {key: tensor.to(dtype) for key, tensor in plain.weights.items()}
+    with replacing(output, force) as file:
+        check(plain, weights, BOUND[dtype])
+        save_checkpoint(plain_state(plain, weights), file)
+
+
+def plain_state(plain: Plain, weights: dict[str, torch.Tensor]) -> dict[str, Any]:
+    """All that fairseq looks for in a checkpoint, its configuration as nothing but text, numbers and lists."""
+    with warnings.catch_warnings(action="ignore"):  # about how fairseq calls hydra
+        groups = convert_namespace_to_omegaconf(Namespace(**vars(plain.settings)))
+    configuration = {
+        name: OmegaConf.to_container(group, resolve=True) if OmegaConf.is_config(group) else vars(group)
+        for name, group in groups.items()
+        if name in ("common", "task", "model")
+    }
+    return {
+        "args": None,
+        "cfg": configuration,
+        "model": weights,
+        "optimizer_history": [
+            {"optimizer_name": "FairseqAdam", "lr_scheduler_state": {}, "num_updates": plain.updates}
+        ],
+        "task_state": {},
+        "extra_state": {"train_iterator": {"epoch": 1}},
+        "last_optimizer_state": None,
+    }
+
+
+def check(plain: Plain, weights: dict[str, torch.Tensor], bound: float) -> None:
+    """Score sentences with fairseq's own model."""
+    stock = TransformerModel.build_model(Namespace(**vars(plain.settings)), plain.task).eval()
+    stock.load_state_dict({key: tensor.float() for key, tensor in weights.items()})
+    pairs = random_pairs(plain.task)
+    scores = [[log_probabilities(model, plain.task, pair) for pair in pairs] for model in (plain.model, stock)]
+    report_difference(largest_difference(*scores), bound)

@@ -1,0 +1,107 @@
+"""The plain Transformer that a model with any of our embeddings is at inference."""
+
+from argparse import Namespace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from fairseq.models import ARCH_CONFIG_REGISTRY
+from torch import Tensor
+
+from alone_fairseq.checkpoint.files import load_checkpoint, settings_of
+from alone_fairseq.checkpoint.trust import check_trusted
+from alone_fairseq.config import EmbeddingConfig
+from alone_fairseq.errors import UserError
+from alone_fairseq.text import TextSettings
+from alone_fairseq.translate import load_models
+from alone_fairseq.word_embedding import WordEmbedding
+
+OUTPUT = ".output_embedding"  # of a decoder; of a plain one the projection's weight
+
+
+@dataclass
+class Plain:
+    """A trained model, and the same as fairseq's own ``transformer``.
+
+    Attributes:
+        model, task: as trained; the model in float32 and for inference.
+        weights: of the plain model, by fairseq's names.
+        settings: of the plain model, by the names of fairseq-train's options.
+        updates: how many it was trained for.
+    """
+
+    model: torch.nn.Module
+    task: Any
+    weights: dict[str, Tensor]
+    settings: Namespace
+    updates: int
+
+
+def load_plain(
+    checkpoint: str, data: Path, source_lang: str | None = None, target_lang: str | None = None
+) -> Plain:
+    """Read a checkpoint and write its embeddings out.
+
+    Args:
+        source_lang, target_lang: the direction, if not that of the checkpoint or ``tokenizer.json``.
+
+    Raises:
+        UserError: it is damaged, of a model that is not ours nor fairseq's Transformer, or not for ``data``.
+    """
+    state = load_checkpoint(checkpoint)
+    check_trusted(checkpoint, state)
+    trained = settings_of(state, "task")
+    if "source_lang" not in trained:
+        raise UserError(f"{checkpoint}: trained for a task that does not translate; only translators are exported")
+    source_lang = source_lang or trained["source_lang"]
+    target_lang = target_lang or trained["target_lang"]
+    if not (source_lang and target_lang):  # training found them out from the names of the data
+        text = TextSettings.load(data / "tokenizer.json")
+        source_lang, target_lang = source_lang or text.source_lang, target_lang or text.target_lang
+    (model,), task = load_models([checkpoint], data, source_lang, target_lang)
+    model = model.float().eval()
+    settings = plain_settings(settings_of(state, "model"), model)
+    settings.task, settings.source_lang, settings.target_lang = "translation", source_lang, target_lang
+    history = state["optimizer_history"]
+    return Plain(model, task, plain_weights(model), settings, history[-1]["num_updates"] if history else 0)
+
+
+def plain_weights(model) -> dict[str, Tensor]:
+    """The model's weights with a matrix in the place of each embedding, float32."""
+    embeddings = {
+        name: module
+        for name, module in model.named_modules(remove_duplicate=False)
+        if isinstance(module, WordEmbedding)
+    }
+    weights = {
+        key: tensor
+        for key, tensor in model.state_dict().items()
+        if not key.startswith(tuple(f"{name}." for name in embeddings))
+    }
+    matrices: dict[WordEmbedding, Tensor] = {}
+    with torch.no_grad():
+        for name, module in embeddings.items():
+            if name.endswith(OUTPUT):
+                name = name.removesuffix(OUTPUT) + ".output_projection"
+            if module not in matrices:
+                matrices[module] = module.matrix().detach().contiguous()
+            weights[f"{name}.weight"] = matrices[module]
+    return weights
+
+
+def plain_settings(trained: Mapping[str, Any], model) -> Namespace:
+    """All settings of fairseq's ``transformer``, the architecture's defaults filled in."""
+    settings = Namespace(**{name: value for name, value in trained.items() if not isinstance(value, Mapping)})
+    architecture = trained.get("arch") or trained["_name"]
+    ARCH_CONFIG_REGISTRY[architecture](settings)
+    for field in fields(EmbeddingConfig):
+        vars(settings).pop(field.name, None)
+    # Where the output is tied it is so in the plain model, too.
+    settings.share_all_embeddings = model.encoder.embed_tokens is model.decoder.embed_tokens
+    settings.share_decoder_input_output_embed = model.decoder.share_input_output_embed
+    settings.max_source_positions = model.encoder.max_source_positions
+    settings.max_target_positions = model.decoder.max_target_positions
+    settings.arch = settings._name = "transformer"
+    return settings

@@ -1,0 +1,315 @@
+"""``alone export``: what comes out runs where people serve, and says the same."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from commands import SMALL_LM, USER_DIR, language_model_data, load, run, train
+from fairseq_cli import generate
+from safetensors.torch import load_file, save_file
+from test_generation import SEARCH, lines
+
+from alone_fairseq import AloneEmbedding, UserError, embedding_file
+from alone_fairseq.checkpoint.files import load_checkpoint
+from alone_fairseq.cli import main
+
+GENERATE = f"--gen-subset test {SEARCH}"
+SENTENCE = ["The", "dog", "finds", "the", "tree", "."]
+
+# fairseq's own commands where there is no alone_fairseq; the first argument is the command's module.
+WITHOUT_PLUGIN = """
+import runpy, sys
+sys.modules["alone_fairseq"] = None
+sys.argv = sys.argv[1:]
+runpy.run_module(sys.argv[0], run_name="__main__")
+"""
+WITHOUT_FAIRSEQ = """
+import sys
+sys.modules["fairseq"] = None
+from alone_fairseq import AloneEmbedding
+import torch
+symbols = open(sys.argv[2]).read().split("\\n") if len(sys.argv) > 2 else None
+embedding = AloneEmbedding.from_file(sys.argv[1], symbols).eval()
+torch.save(embedding.matrix().detach(), sys.argv[1] + ".matrix")
+"""
+
+
+def export(checkpoint, to, data, output, *more) -> int:
+    return main(["export", str(checkpoint), "--to", to, "--data", str(data), "--output", str(output), *more])
+
+
+def translations(hypotheses: list[str]) -> list[list[str]]:
+    return [line.split("\t")[1].split(" ") for line in hypotheses]
+
+
+def scores(hypotheses: list[str]) -> list[float]:
+    return [float(line.split("\t")[0]) for line in hypotheses]
+
+
+def elsewhere(program: str, *arguments) -> str:
+    """What a program prints in a process of its own."""
+    line = [sys.executable, "-c", program, *map(str, arguments)]
+    done = subprocess.run(line, capture_output=True, text=True, env={**os.environ, "PYTHONHASHSEED": "7"})
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def hypotheses(tiny_data, tiny_checkpoint):
+    """Translations of the test set by fairseq-generate with the plugin."""
+    return lines("H", run(generate, f"{tiny_data} --path {tiny_checkpoint} {GENERATE}"))
+
+
+def test_fairseq_generates_the_same_without_the_plugin(tiny_data, tiny_checkpoint, hypotheses, tmp_path, capsys):
+    assert export(tiny_checkpoint, "fairseq", tiny_data, tmp_path / "plain.pt") == 0
+    assert "largest difference of log-probabilities: 0.0e+00" in capsys.readouterr().out
+    search = GENERATE.replace(f"--user-dir {USER_DIR}", "")
+    log = elsewhere(
+        WITHOUT_PLUGIN, "fairseq_cli.generate", tiny_data, "--path", tmp_path / "plain.pt", *search.split()
+    )
+    assert translations(lines("H", log)) == translations(hypotheses)
+    assert scores(lines("H", log)) == pytest.approx(scores(hypotheses), abs=1e-5)
+
+
+VARIANTS = {
+    "lookup": "--embedding lookup",
+    "factorized": "--embedding factorized --factorized-dim 3",
+    "separate": "--no-share-all-embeddings",
+    "separate, output tied": "--no-share-all-embeddings --share-decoder-input-output-embed",
+    "beyond the paper": "--alone-center --alone-own-rows 6 --encoder-normalize-before --decoder-normalize-before",
+}
+
+
+@pytest.mark.parametrize("to", ["fairseq", "ctranslate2"])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_all_embeddings_can_be_written_out(tiny_data, tmp_path, variant, to, capsys):
+    """The command itself compares log-probabilities, and fails where they differ."""
+    checkpoint = train(tiny_data, tmp_path / "run", f"{VARIANTS[variant]} --max-update 2")
+    assert export(checkpoint, to, tiny_data, tmp_path / "out") == 0
+    assert (tmp_path / "out").exists() and "largest difference" in capsys.readouterr().out
+
+
+def test_half_precision_takes_half(tiny_data, tiny_checkpoint, tmp_path):
+    for name, more in (("whole", []), ("half", ["--half"])):
+        assert export(tiny_checkpoint, "fairseq", tiny_data, tmp_path / f"{name}.pt", *more) == 0
+    whole, half = (load_checkpoint(tmp_path / f"{name}.pt")["model"] for name in ("whole", "half"))
+    assert {tensor.dtype for tensor in half.values()} == {torch.float16}
+    assert sum(t.nbytes for t in whole.values()) == 2 * sum(t.nbytes for t in half.values())
+
+
+def test_ctranslate2_finds_the_same_translations(tiny_data, tiny_checkpoint, hypotheses, tmp_path):
+    from ctranslate2 import Translator
+
+    assert export(tiny_checkpoint, "ctranslate2", tiny_data, tmp_path / "model") == 0
+    sources = lines("S", run(generate, f"{tiny_data} --path {tiny_checkpoint} {GENERATE}"))
+    found = Translator(str(tmp_path / "model")).translate_batch([s.split(" ") for s in sources], beam_size=3)
+    assert [result.hypotheses[0] for result in found] == translations(hypotheses)
+
+
+def test_ctranslate2_quantised(tiny_data, tiny_checkpoint, tmp_path, capsys):
+    assert export(tiny_checkpoint, "ctranslate2", tiny_data, tmp_path / "model", "--quantization", "int8") == 0
+    difference = float(capsys.readouterr().out.split(": ")[1].split(",")[0])
+    assert 1e-4 < difference < 1
+
+
+@pytest.fixture(scope="module")
+def fsmt(tiny_data, tmp_path_factory):
+    """A model without what FSMT has not, and its folder."""
+    folder = tmp_path_factory.mktemp("fsmt")
+    checkpoint = train(tiny_data, folder / "run", "--max-update 30 --dropout 0")
+    assert export(checkpoint, "fsmt", tiny_data, folder / "model") == 0
+    return checkpoint, folder / "model"
+
+
+def test_transformers_finds_the_same_translations(tiny_data, fsmt, capsys, recwarn):
+    from transformers import FSMTForConditionalGeneration
+
+    checkpoint, folder = fsmt
+    model = FSMTForConditionalGeneration.from_pretrained(folder).eval()
+    assert "MISSING" not in capsys.readouterr().err
+    _, task = load(checkpoint, data=str(tiny_data))
+    log = run(generate, f"{tiny_data} --path {checkpoint} {GENERATE}")
+    dictionary = task.source_dictionary
+    for source, expected in zip(lines("S", log), translations(lines("H", log)), strict=True):
+        ids = dictionary.encode_line(source, add_if_not_exist=False).long()[None]
+        found = model.generate(ids, num_beams=3, max_new_tokens=60)[0]
+        assert dictionary.string(found[1:-1]).split(" ") == expected  # without </s> before and after
+
+
+def test_tokenizer_files_are_left_out_where_fsmt_has_no_such_tokenizer(fsmt):
+    assert not list(fsmt[1].glob("vocab*")), "the text has no BPE"
+
+
+def test_fsmt_tokenizer(tiny_data, tiny_text, fsmt, tmp_path):
+    """With Moses and subword-nmt the words get the ids that the recipe gives them."""
+    from subword_nmt.learn_bpe import learn_bpe
+    from transformers import FSMTTokenizer
+
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in ("dict.en.txt", "dict.de.txt"):
+        (data / name).write_bytes((tiny_data / name).read_bytes())
+    with open(data / "codes", "w") as codes:
+        learn_bpe([f"{english} {german}" for english, german in tiny_text["train"]], codes, 200)
+    settings = json.loads((tiny_data / "tokenizer.json").read_text())
+    (data / "tokenizer.json").write_text(json.dumps({**settings, "bpe": "subword_nmt", "codes": "codes"}))
+    assert export(fsmt[0], "fsmt", data, tmp_path / "model") == 0
+    tokenizer = FSMTTokenizer.from_pretrained(tmp_path / "model")
+    _, task = load(fsmt[0], data=str(tiny_data))
+    expected = [task.source_dictionary.index(word) for word in SENTENCE] + [2]
+    assert task.source_dictionary.unk() not in expected
+    assert tokenizer("The dog finds the tree.")["input_ids"] == expected
+
+
+def test_what_fsmt_has_not_is_named(tiny_data, tmp_path, capsys):
+    checkpoint = train(tiny_data, tmp_path / "run", "--encoder-normalize-before --max-update 1")
+    assert export(checkpoint, "fsmt", tiny_data, tmp_path / "model") == 1
+    assert "--encoder-normalize-before" in capsys.readouterr().err
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize("line", ["", "--alone-codes-from symbol --alone-filter binary --alone-base-dim 130"])
+def test_the_small_file_is_read_without_fairseq(tiny_data, tmp_path, line):
+    checkpoint = train(tiny_data, tmp_path / "run", f"{line} --alone-center --alone-own-rows 5 --max-update 2")
+    small = tmp_path / "small.safetensors"
+    assert export(checkpoint, "safetensors", tiny_data, small) == 0
+    model, task = load(checkpoint)
+    embedding = model.eval().encoder.embed_tokens
+    words = []
+    if line:
+        (tmp_path / "words").write_text("\n".join(task.source_dictionary.symbols))
+        words = [tmp_path / "words"]
+    elsewhere(WITHOUT_FAIRSEQ, small, *words)
+    assert torch.equal(torch.load(f"{small}.matrix"), embedding.matrix())
+    values = sum(p.numel() for p in embedding.parameters())
+    assert small.stat().st_size <= 4 * values + 4096
+
+
+def test_the_small_file_says_what_is_wrong_with_it(tmp_path):
+    embedding, small = AloneEmbedding(50, 8, inter_dim=4, codes=4), tmp_path / "small"
+    embedding_file.write(embedding, small)
+    with pytest.raises(UserError, match="--force"):
+        embedding_file.write(embedding, small)
+    with pytest.raises(UserError, match="leave symbols out"):
+        AloneEmbedding.from_file(small, symbols=["a"] * 50)
+    tensors = load_file(small)
+    for content, message in (
+        (small.read_bytes()[:-9], "cut short"),
+        (b"text", "cut short"),
+        ({"a": torch.ones(2)}, "not an embedding that"),
+    ):
+        if isinstance(content, dict):
+            save_file(content, tmp_path / "bad")
+        else:
+            (tmp_path / "bad").write_bytes(content)
+        with pytest.raises(UserError, match=message):
+            AloneEmbedding.from_file(tmp_path / "bad")
+    with pytest.raises(UserError, match="not there"):
+        AloneEmbedding.from_file(tmp_path / "none")
+    # Of other filters than its settings make.
+    tensors["filter_probe"] += 1
+    metadata = {"format": embedding_file.FORMAT, "settings": settings_in(small)}
+    save_file(tensors, tmp_path / "bad", metadata)
+    with pytest.raises(UserError, match="other filters"):
+        AloneEmbedding.from_file(tmp_path / "bad")
+    symbols = [f"w{i}" for i in range(50)]
+    embedding_file.write(AloneEmbedding(50, 8, inter_dim=4, codes=16, symbols=symbols), small, force=True)
+    with pytest.raises(UserError, match="symbols="):
+        AloneEmbedding.from_file(small)
+    given = AloneEmbedding.from_filters(torch.randn(5, 8), 8, inter_dim=4)
+    with pytest.raises(UserError, match="were given"):
+        embedding_file.write(given, tmp_path / "given")
+
+
+def settings_in(path) -> str:
+    header = path.read_bytes()
+    length = int.from_bytes(header[:8], "little")
+    return json.loads(header[8 : 8 + length])["__metadata__"]["settings"]
+
+
+def test_vectors_are_word2vec_s_text(tiny_data, tiny_checkpoint, tmp_path):
+    assert export(tiny_checkpoint, "vectors", tiny_data, tmp_path / "words.vec") == 0
+    model, task = load(tiny_checkpoint)
+    count, dim = map(int, (text := (tmp_path / "words.vec").read_text()).split("\n")[0].split())
+    rows = [line.split(" ") for line in text.splitlines()[1:]]
+    assert [row[0] for row in rows] == task.source_dictionary.symbols[4:] and len(rows) == count
+    vectors = torch.tensor([[float(value) for value in row[1:]] for row in rows])
+    assert torch.equal(vectors, model.eval().encoder.embed_tokens.matrix()[4:]) and vectors.shape[1] == dim
+
+
+@pytest.mark.parametrize(
+    ("to", "more", "message"),
+    [
+        ("vectors", ["--half"], "--half is for"),
+        ("fsmt", ["--quantization", "int8"], "--quantization is for"),
+    ],
+)
+def test_options_of_another_format_are_refused(tiny_data, tiny_checkpoint, tmp_path, to, more, message, capsys):
+    assert export(tiny_checkpoint, to, tiny_data, tmp_path / "out", *more) == 1
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("to", ["fairseq", "ctranslate2", "safetensors", "vectors"])
+def test_nothing_is_overwritten_without_force(tiny_data, tiny_checkpoint, tmp_path, to, capsys):
+    output = tmp_path / "out"
+    kept = output / "mine" if to == "ctranslate2" else output
+    kept.parent.mkdir(exist_ok=True)
+    kept.write_text("mine")
+    assert export(tiny_checkpoint, to, tiny_data, output) == 1
+    assert "--force" in capsys.readouterr().err and kept.read_text() == "mine"
+    assert export(tiny_checkpoint, to, tiny_data, output, "--force") == 0
+    assert not kept.exists() or kept.read_bytes() != b"mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
+
+
+def test_what_cannot_be_exported_is_refused(tiny_data, tiny_checkpoint, tmp_path, capsys):
+    lookup = train(tiny_data, tmp_path / "lookup", "--embedding lookup --max-update 1")
+    separate = train(tiny_data, tmp_path / "separate", "--no-share-all-embeddings --max-update 1")
+    lm_data = language_model_data(tiny_data, tmp_path / "lm")
+    lm = train(lm_data, tmp_path / "lm_run", "--max-update 1", model=SMALL_LM)
+    (tmp_path / "short.pt").write_bytes(tiny_checkpoint.read_bytes()[:5000])
+    (tmp_path / "other").mkdir()
+    for lang in ("en", "de"):
+        (tmp_path / "other" / f"dict.{lang}.txt").write_text("word 1\n")
+    (tmp_path / "other" / "tokenizer.json").write_bytes((tiny_data / "tokenizer.json").read_bytes())
+    for checkpoint, to, data, message in (
+        (lookup, "safetensors", tiny_data, "--embedding alone"),
+        (separate, "safetensors", tiny_data, "an embedding each"),
+        (separate, "vectors", tiny_data, "an embedding each"),
+        (separate, "fsmt", tiny_data, "must share"),
+        (lm, "fairseq", tiny_data, "does not translate"),
+        (tmp_path / "short.pt", "fairseq", tiny_data, "cut short"),
+        (tiny_checkpoint, "fairseq", tmp_path / "other", "does not load with the dictionaries"),
+        (tiny_checkpoint, "fairseq", tmp_path, "tokenizer.json"),
+    ):
+        assert export(checkpoint, to, data, tmp_path / "out") == 1
+        (line,) = capsys.readouterr().err.strip().split("\n")
+        assert message in line and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("to", "package"), [("ctranslate2", "ctranslate2.converters"), ("fsmt", "transformers")])
+def test_a_missing_package_is_named(fsmt, tiny_data, tmp_path, monkeypatch, to, package, capsys):
+    monkeypatch.setitem(sys.modules, package, None)
+    assert export(fsmt[0], to, tiny_data, tmp_path / "out") == 1
+    assert "pip install 'alone_fairseq[" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_difference_is_an_error(tiny_data, tiny_checkpoint, tmp_path, monkeypatch, capsys):
+    from alone_fairseq.export import plain
+
+    written = plain.plain_weights
+
+    def spoilt(model):
+        weights = written(model)
+        weights["decoder.layers.0.fc1.bias"] = weights["decoder.layers.0.fc1.bias"] + 0.1
+        return weights
+
+    monkeypatch.setattr(plain, "plain_weights", spoilt)
+    for to in ("fairseq", "ctranslate2"):
+        assert export(tiny_checkpoint, to, tiny_data, tmp_path / "out") == 1
+        assert "nothing is written" in capsys.readouterr().err
+        assert list(tmp_path.iterdir()) == []
