@@ -61,12 +61,7 @@ class Translator:
         states = [load_checkpoint(path) for path in paths]
         for path, state in zip(paths, states, strict=True):
             check_trusted(path, state)
-        trained = settings_of(states[0], "task")
-        if "source_lang" not in trained:
-            raise UserError(f"{paths[0]}: trained for a task that does not translate")
-        # Neither is in a checkpoint whose training found the languages out from the names of the data.
-        source_lang = source_lang or trained["source_lang"] or settings.source_lang
-        target_lang = target_lang or trained["target_lang"] or settings.target_lang
+        source_lang, target_lang = direction(paths[0], states[0], data, source_lang, target_lang)
         self.source = TextPipeline(settings, source_lang)
         self.target = TextPipeline(settings, target_lang)
         self.models, self.task = load_models(paths, data, source_lang, target_lang)
@@ -132,6 +127,24 @@ class Translator:
 
     def _text(self, hypothesis: Mapping[str, torch.Tensor]) -> str:
         return self.target.decode(self.task.target_dictionary.string(hypothesis["tokens"].int().cpu()))
+
+
+def direction(
+    path: str, state: Mapping[str, Any], data: Path, source_lang: str | None = None, target_lang: str | None = None
+) -> tuple[str, str]:
+    """Source and target language of a checkpoint, where they are not given.
+
+    Raises:
+        UserError: it was trained for a task that does not translate.
+    """
+    trained = settings_of(state, "task")
+    if "source_lang" not in trained:
+        raise UserError(f"{path}: trained for a task that does not translate")
+    source_lang, target_lang = source_lang or trained["source_lang"], target_lang or trained["target_lang"]
+    if not (source_lang and target_lang):  # training found them out from the names of the data
+        text = TextSettings.load(data / "tokenizer.json")
+        source_lang, target_lang = source_lang or text.source_lang, target_lang or text.target_lang
+    return source_lang, target_lang
 
 
 def load_models(paths: Sequence[str], data: Path, source_lang: str, target_lang: str):

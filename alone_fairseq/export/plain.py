@@ -13,9 +13,7 @@ from torch import Tensor
 from alone_fairseq.checkpoint.files import load_checkpoint, settings_of
 from alone_fairseq.checkpoint.trust import check_trusted
 from alone_fairseq.config import EmbeddingConfig
-from alone_fairseq.errors import UserError
-from alone_fairseq.text import TextSettings
-from alone_fairseq.translate import load_models
+from alone_fairseq.translate import direction, load_models
 from alone_fairseq.word_embedding import WordEmbedding
 
 OUTPUT = ".output_embedding"  # of a decoder; of a plain one the projection's weight
@@ -52,14 +50,7 @@ def load_plain(
     """
     state = load_checkpoint(checkpoint)
     check_trusted(checkpoint, state)
-    trained = settings_of(state, "task")
-    if "source_lang" not in trained:
-        raise UserError(f"{checkpoint}: trained for a task that does not translate; only translators are exported")
-    source_lang = source_lang or trained["source_lang"]
-    target_lang = target_lang or trained["target_lang"]
-    if not (source_lang and target_lang):  # training found them out from the names of the data
-        text = TextSettings.load(data / "tokenizer.json")
-        source_lang, target_lang = source_lang or text.source_lang, target_lang or text.target_lang
+    source_lang, target_lang = direction(checkpoint, state, data, source_lang, target_lang)
     (model,), task = load_models([checkpoint], data, source_lang, target_lang)
     model = model.float().eval()
     settings = plain_settings(settings_of(state, "model"), model)

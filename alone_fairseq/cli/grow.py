@@ -1,0 +1,63 @@
+"""``alone grow``: a trained model for another dictionary, without training."""
+
+from pathlib import Path
+
+from alone_fairseq.errors import UserError
+
+
+def add_parser(subparsers):
+    parser = subparsers.add_parser(
+        "grow",
+        help="give a model with --alone-codes-from symbol another, larger dictionary",
+        description="Give a model that was trained with --alone-codes-from symbol the dictionaries of other data,"
+        " without training: words that it knew keep their embeddings, new words get those of their filters.",
+        epilog="example: alone grow averaged.pt --old-data BIN --data NEWBIN --output grown.pt",
+    )
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="of a model with --alone-codes-from symbol")
+    parser.add_argument(
+        "--data", required=True, type=Path, metavar="NEWBIN", help="binarised data with the new dictionaries"
+    )
+    parser.add_argument(
+        "--old-data", type=Path, metavar="BIN", help="that of the training (default: where the training found it)"
+    )
+    parser.add_argument("--output", required=True, metavar="F", help="checkpoint to write")
+    parser.add_argument("--force", action="store_true", help="replace the output if it exists")
+    parser.set_defaults(run=run)
+
+
+def run(arguments):
+    from fairseq.data import Dictionary
+
+    from alone_fairseq.checkpoint.files import load_checkpoint, replacing, save_checkpoint, settings_of
+    from alone_fairseq.checkpoint.grow import grow, with_growth
+    from alone_fairseq.checkpoint.trust import check_trusted
+    from alone_fairseq.embedding import AloneEmbedding
+    from alone_fairseq.translate import direction, load_models
+
+    path = arguments.checkpoint
+    state = load_checkpoint(path)
+    check_trusted(path, state)
+    old_data = arguments.old_data or Path(settings_of(state, "task").get("data", "").split(":")[0])
+    if not old_data.is_dir():
+        raise UserError(f"{old_data}: not there; say where the data of the training are with --old-data")
+    source, target = direction(path, state, old_data)
+    (model,), _ = load_models([path], old_data, source, target)
+    embeddings = {
+        name: module for name, module in model.eval().named_modules() if isinstance(module, AloneEmbedding)
+    }
+    if not embeddings:
+        raise UserError(f"{path}: only a model with --embedding alone can get other words")
+    growths = []
+    for name, embedding in embeddings.items():
+        lang = source if name.startswith("encoder") else target
+        dictionary = arguments.data / f"dict.{lang}.txt"
+        if not dictionary.is_file():
+            raise UserError(f"{dictionary}: not there; --data must be what fairseq-preprocess wrote")
+        growths.append(grow(name, embedding, Dictionary.load(str(dictionary)).symbols))
+    with replacing(arguments.output, arguments.force) as file:
+        save_checkpoint(with_growth(state, growths, str(arguments.data)), file)
+    for growth in growths:
+        print(
+            f"{growth.name}: {growth.old:,} words, now {growth.new:,}; {growth.kept:,} kept, whose rows differ by"
+            f" {growth.difference:.1e} at most"
+        )
