@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from alone_fairseq.errors import UserError
-from alone_fairseq.ffn import Direct, Factored, chunked_ffn
+from alone_fairseq.ffn import Direct, Factored, chunked_ffn, hidden_layers
 from alone_fairseq.filters import FilterSpec, check_at_least
-from alone_fairseq.storage import Filters
+from alone_fairseq.storage import Filters, combine
 from alone_fairseq.word_embedding import WordEmbedding
 
 # Rows of a chunk. On a CPU a chunk's hidden activations shall stay in the cache; a GPU wants larger products.
@@ -199,6 +199,18 @@ class AloneEmbedding(WordEmbedding):
     def matrix(self) -> Tensor:
         """Embeddings of all words, (V, D_e), computed in float32 (or wider) and cast to the weights' type."""
         return self._current()["matrix"]
+
+    def features(self, words: slice) -> Tensor:
+        """What the last layer makes embeddings of, for some words, before any centring: (n, D_inter).
+
+        With one layer that is m_w * o, (n, D_o).
+        """
+        with torch.autocast(self.base.device.type, enabled=False):
+            if len(self.weights) == 1:
+                table, codes = self.filter_store.tables(self.base.device)
+                return combine(self.filter_store.kind, table, codes, words) * self.base.float()
+            first, first_weight, *weights = self._layers(words)
+            return hidden_layers(first, slice(None), first_weight, weights)[-1]
 
     @contextmanager
     def shared_matrix(self, store: MutableMapping | None = None) -> Iterator[None]:

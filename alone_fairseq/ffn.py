@@ -82,7 +82,7 @@ class _ChunkedFFN(torch.autograd.Function):
                 return torch.cat([first(first_weight, rows) for rows in ctx.chunks])
             output = first_weight.new_empty(len(first), weights[-1].shape[0])
             for rows in ctx.chunks:
-                hidden = _hidden(first, rows, first_weight, weights)[-1]
+                hidden = hidden_layers(first, rows, first_weight, weights)[-1]
                 torch.mm(hidden, weights[-1].t(), out=output[rows])
         return output
 
@@ -97,7 +97,7 @@ class _ChunkedFFN(torch.autograd.Function):
             for rows in ctx.chunks:
                 grad = grad_output[rows]
                 if weights:
-                    hiddens = _hidden(ctx.first, rows, first_weight, weights)
+                    hiddens = hidden_layers(ctx.first, rows, first_weight, weights)
                     for layer in reversed(range(len(weights))):
                         if grads[layer] is not None:
                             grads[layer].addmm_(grad.t(), hiddens[layer])
@@ -107,7 +107,7 @@ class _ChunkedFFN(torch.autograd.Function):
         return (None, None, grad_first, *grads)
 
 
-def _hidden(first, rows, first_weight, weights) -> list[Tensor]:
+def hidden_layers(first, rows, first_weight, weights) -> list[Tensor]:
     """Input of each layer after the first, for one chunk: [(rows, D_inter), ...]."""
     hiddens = [first(first_weight, rows).relu_()]
     for weight in weights[:-1]:

@@ -3,10 +3,21 @@
 import argparse
 import sys
 
-from alone_fairseq.cli import average, doctor, export, grow, hypotheses, params, plot, translate, user_dir
+from alone_fairseq.cli import (
+    average,
+    compress,
+    doctor,
+    export,
+    grow,
+    hypotheses,
+    params,
+    plot,
+    translate,
+    user_dir,
+)
 from alone_fairseq.errors import UserError
 
-COMMANDS = (translate, average, export, grow, hypotheses, params, plot, doctor, user_dir)
+COMMANDS = (translate, average, compress, export, grow, hypotheses, params, plot, doctor, user_dir)
 
 
 class Parser(argparse.ArgumentParser):

@@ -1,0 +1,144 @@
+"""``alone compress``: a trained model with small embeddings."""
+
+import os
+import time
+from argparse import Namespace
+from pathlib import Path
+
+from tqdm import tqdm
+
+from alone_fairseq.cli.arguments import positive
+from alone_fairseq.errors import UserError
+from alone_fairseq.filters import KINDS
+
+SAVE_EVERY = 30  # seconds
+
+
+def add_parser(subparsers):
+    parser = subparsers.add_parser(
+        "compress",
+        help="replace a trained model's embedding matrices by ALONE",
+        description="Fit ALONE to the embedding matrices of a trained Transformer, fairseq's own or one of this"
+        " package, and write a transformer_alone with all else as it was. It translates at once, and"
+        " fairseq-train --finetune-from-model makes good what was lost. Stopped, the same command goes on.",
+        epilog="example: alone compress averaged.pt --data BIN --inter-dim 1024 --output compressed.pt",
+    )
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="of a translation model")
+    parser.add_argument("--data", required=True, type=Path, metavar="BIN", help="binarised data, for dictionaries")
+    parser.add_argument("--inter-dim", required=True, type=positive, metavar="N", help="D_inter")
+    parser.add_argument("--output", required=True, metavar="F", help="checkpoint to write")
+    parser.add_argument(
+        "--own-rows", type=int, default=0, metavar="N", help="words that keep their rows (default: 0)"
+    )
+    parser.add_argument(
+        "--layers", type=positive, default=2, metavar="N", help="layers of the network (default: 2)"
+    )
+    parser.add_argument("--filter", choices=KINDS, default="real", help="kind of filter (real)")
+    parser.add_argument("--codes-from", choices=("index", "symbol"), default="index", help="(index)")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the filters (1)")
+    parser.add_argument("--updates", type=positive, default=1000, metavar="N", help="of the fit (1000)")
+    parser.add_argument("--cpu", action="store_true", help="use no GPU even if there is one")
+    parser.add_argument("--force", action="store_true", help="replace the output if it exists")
+    parser.set_defaults(run=run)
+
+
+def run(arguments):
+    import torch
+
+    from alone_fairseq.checkpoint import compress
+    from alone_fairseq.checkpoint.files import load_checkpoint, replacing, save_checkpoint
+    from alone_fairseq.config import one_line_errors
+    from alone_fairseq.export.plain import load_plain
+
+    plain = load_plain(arguments.checkpoint, arguments.data)
+    settings = compress.alone_settings(
+        plain,
+        alone_inter_dim=arguments.inter_dim,
+        alone_own_rows=arguments.own_rows,
+        alone_layers=arguments.layers,
+        alone_filter=arguments.filter,
+        alone_codes_from=arguments.codes_from,
+        alone_seed=arguments.seed,
+        alone_center=True,
+    )
+    with replacing(arguments.output, arguments.force) as file:
+        torch.manual_seed(1)
+        with one_line_errors():
+            model = compress.build(plain, settings)
+        device = torch.device("cuda" if torch.cuda.is_available() and not arguments.cpu else "cpu")
+        unfinished = Unfinished(Path(f"{arguments.output}.unfinished"), arguments)
+        for part in compress.parts(plain, model):
+            fit_one(compress, part, arguments.updates, device, unfinished)
+        state = compress.checkpoint(load_checkpoint(arguments.checkpoint), model, settings)
+        save_checkpoint(state, file)
+        report(plain, model, os.path.getsize(arguments.checkpoint), file.tell())
+    unfinished.remove()
+
+
+def fit_one(compress, part, updates, device, unfinished):
+    state = unfinished.state(part.name)
+    with tqdm(desc=part.name, total=updates, initial=state["done"] if state else 0, disable=None) as bar:
+
+        def progress(count, error):
+            bar.update(count)
+            bar.set_postfix(error=f"{error:.3f}", refresh=False)
+
+        found = compress.fit(
+            part, updates, device, progress, state, lambda state_dict: unfinished.save(part.name, state_dict)
+        )
+    print(
+        f"{part.name}: squared error {found.error:.1%} of the variance, weighted by the root of the words' counts;"
+    )
+    for (first, last), cosine in found.cosines.items():
+        print(f"  words {first:,} to {last - 1:,}: mean cosine {cosine:.3f}")
+
+
+class Unfinished:
+    """What a stopped fit has reached, in a file beside the output."""
+
+    def __init__(self, path: Path, arguments: Namespace):
+        import torch
+
+        self.path = path
+        ignored = ("force", "run", "cpu", "command")
+        self.arguments = {name: str(value) for name, value in vars(arguments).items() if name not in ignored}
+        self.states = {}
+        self.saved = time.monotonic()
+        if path.exists():
+            try:
+                content = torch.load(path, weights_only=True)
+                arguments, self.states = content["arguments"], content["states"]
+            except Exception as error:  # bytes of any kind can make an unpickler fail in any way
+                raise UserError(f"{path}: not what a stopped fit leaves; remove it") from error
+            if arguments != self.arguments:
+                raise UserError(f"{path}: left by a fit with other settings; go on with those, or remove it")
+
+    def state(self, name):
+        return self.states.get(name)
+
+    def save(self, name, state_dict) -> None:
+        import torch
+
+        if time.monotonic() - self.saved < SAVE_EVERY:
+            return
+        self.states[name] = state_dict()
+        temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}")
+        torch.save({"arguments": self.arguments, "states": self.states}, temporary)
+        os.replace(temporary, self.path)
+        self.saved = time.monotonic()
+
+    def remove(self) -> None:
+        self.path.unlink(missing_ok=True)
+
+
+def report(plain, model, bytes_before, bytes_after):
+    before, after = (sum(p.numel() for p in m.parameters()) for m in (plain.model, model))
+    words, now = (embedding_parameters(m) for m in (plain.model, model))
+    print(f"parameters  {before:,} before, {after:,} now")
+    print(f"embeddings  {words:,} before, {now:,} now: {now / words:.1%}")
+    print(f"file        {bytes_before:,} bytes before, {bytes_after:,} now (without the optimizer's state)")
+
+
+def embedding_parameters(model) -> int:
+    parts = ("embed_tokens.", "output_embedding.", "output_projection.")
+    return sum(p.numel() for name, p in model.named_parameters() if any(part in name for part in parts))

@@ -1,0 +1,122 @@
+"""``alone compress``: a model that is there already, with ALONE in the place of its embedding matrix."""
+
+import re
+
+import pytest
+import torch
+from commands import SMALL_LM, language_model_data, load, run, train
+from fairseq_cli import generate
+from test_generation import SEARCH, lines
+
+from alone_fairseq import AloneEmbedding
+from alone_fairseq.cli import compress as command
+from alone_fairseq.cli import main
+
+LOOKUP = "--embedding lookup --max-update 40 --dropout 0 --lr-scheduler inverse_sqrt --warmup-updates 10"
+
+
+@pytest.fixture(scope="module")
+def lookup(tiny_data, tmp_path_factory):
+    """A model with a lookup that has learnt ``tiny_data`` well enough to end its sentences."""
+    return train(tiny_data, tmp_path_factory.mktemp("lookup"), LOOKUP)
+
+
+def compress(checkpoint, data, output, *more) -> int:
+    return main(["compress", str(checkpoint), "--data", str(data), "--output", str(output), *map(str, more)])
+
+
+def test_a_large_network_says_the_same(tiny_data, lookup, tmp_path, capsys):
+    """More features than words: the fit is all but exact, and so are the scores of translations."""
+    line = ["--inter-dim", 400, "--updates", 50, "--codes-from", "symbol"]
+    assert compress(lookup, tiny_data, tmp_path / "out.pt", *line) == 0
+    report = capsys.readouterr().out
+    assert float(re.search(r"squared error ([\d.]+)%", report)[1]) < 1
+    logs = [run(generate, f"{tiny_data} --path {path} {SEARCH}") for path in (lookup, tmp_path / "out.pt")]
+    before, after = ([float(line.split("\t")[0]) for line in lines("H", log)] for log in logs)
+    assert after == pytest.approx(before, abs=0.05)
+    model, _ = load(tmp_path / "out.pt")
+    embedding = model.encoder.embed_tokens
+    assert isinstance(embedding, AloneEmbedding) and embedding.filter_store.spec.symbols
+    count = sum(p.numel() for p in embedding.parameters())
+    assert f"{count:,} now" in report
+    assert not (tmp_path / "out.pt.unfinished").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "embeddings"),
+    [
+        ("--embedding lookup --no-share-all-embeddings", 3),
+        ("--embedding lookup --no-share-all-embeddings --share-decoder-input-output-embed", 2),
+        ("--embedding factorized --factorized-dim 3", 1),
+        ("--alone-inter-dim 64", 1),
+    ],
+)
+def test_each_matrix_is_fitted(tiny_data, tmp_path, line, embeddings, capsys):
+    checkpoint = train(tiny_data, tmp_path / "run", f"{line} --max-update 2")
+    output = tmp_path / "out.pt"
+    assert compress(checkpoint, tiny_data, output, "--inter-dim", 300, "--updates", 5, "--own-rows", 6) == 0
+    assert capsys.readouterr().out.count("squared error") == embeddings
+    before, after = (load(path)[0].eval() for path in (checkpoint, output))
+    for side in ("encoder", "decoder"):
+        matrices = [getattr(model, side).embed_tokens.matrix() for model in (before, after)]
+        assert torch.equal(matrices[0][:6], matrices[1][:6])
+        assert torch.cosine_similarity(*matrices, dim=1)[6:].mean() > 0.95
+
+
+def test_stock_transformers_are_compressed_and_tuned(tiny_data, tmp_path):
+    stock = train(
+        tiny_data,
+        tmp_path / "stock",
+        "--share-all-embeddings --encoder-layers 1 --decoder-layers 1 --max-update 2",
+        model="--arch transformer_tiny",
+    )
+    output = tmp_path / "out.pt"
+    assert compress(stock, tiny_data, output, "--inter-dim", 24, "--updates", 5) == 0
+    line = f"--finetune-from-model {output} --alone-inter-dim 24 --alone-center --max-update 3"
+    tuned = train(tiny_data, tmp_path / "tuned", line)
+    before, after = (load(path)[0].encoder.embed_tokens for path in (output, tuned))
+    assert not torch.equal(before.weights[0], after.weights[0])
+    torch.testing.assert_close(before.weights[0], after.weights[0], rtol=0, atol=0.05)
+
+
+def test_a_stopped_fit_goes_on(tiny_data, lookup, tmp_path, monkeypatch, capsys):
+    line = ["--inter-dim", 24, "--updates", 12]
+    assert compress(lookup, tiny_data, tmp_path / "whole.pt", *line) == 0
+    monkeypatch.setattr(command, "SAVE_EVERY", 0)
+    saved = command.Unfinished.save
+
+    def interrupted(self, name, state_dict):
+        saved(self, name, state_dict)
+        if state_dict()["done"] == 7:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(command.Unfinished, "save", interrupted)
+        assert compress(lookup, tiny_data, tmp_path / "parts.pt", *line) == 130
+    assert not (tmp_path / "parts.pt").exists() and (tmp_path / "parts.pt.unfinished").exists()
+    assert compress(lookup, tiny_data, tmp_path / "parts.pt", "--inter-dim", 25, "--updates", 12) == 1
+    assert "other settings" in capsys.readouterr().err
+    assert compress(lookup, tiny_data, tmp_path / "parts.pt", *line) == 0
+    one, other = (load(tmp_path / f"{name}.pt")[0].eval().encoder.embed_tokens for name in ("whole", "parts"))
+    assert torch.equal(one.matrix(), other.matrix())
+    assert not (tmp_path / "parts.pt.unfinished").exists()
+
+
+def test_bad_input_is_refused(tiny_data, lookup, tmp_path, capsys):
+    lm_data = language_model_data(tiny_data, tmp_path / "lm")
+    lm = train(lm_data, tmp_path / "lm_run", "--max-update 1", model=SMALL_LM)
+    (tmp_path / "there.pt").write_text("mine")
+    (tmp_path / "out.pt.unfinished").write_text("mine")
+    (tmp_path / "text.pt").write_text("text")
+    for checkpoint, output, more, message in (
+        (lm, "new.pt", [], "does not translate"),
+        (tmp_path / "text.pt", "new.pt", [], "not a checkpoint"),
+        (lookup, "there.pt", [], "--force"),
+        (lookup, "out.pt", [], "remove it"),
+        (lookup, "new.pt", ["--own-rows", 4000], "own_rows"),
+        (lookup, "new.pt", ["--seed", -1], "seed"),
+    ):
+        assert compress(checkpoint, tiny_data, tmp_path / output, "--inter-dim", 8, "--updates", 1, *more) == 1
+        (line,) = capsys.readouterr().err.strip().split("\n")
+        assert message in line
+    assert (tmp_path / "there.pt").read_text() == "mine" and not (tmp_path / "new.pt").exists()
