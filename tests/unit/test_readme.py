@@ -33,13 +33,14 @@ def test_commands_are_understood(command):
     assert arguments.run
 
 
-def test_the_training_command_is_understood():
-    (block,) = [block for _, block in BLOCKS if block.startswith("fairseq-train")]
+@pytest.mark.parametrize(("number", "inter_dim"), [(0, 4096), (1, 1024)])
+def test_training_commands_are_understood(number, inter_dim):
+    block = [block for _, block in BLOCKS if block.startswith("fairseq-train")][number]
     words = shlex.split(block.replace("\\\n", " ").splitlines()[0])[1:]
     user_dir = str(Path(alone_fairseq.__file__).parent)
     words = [user_dir if word == "$(alone user-dir)" else word for word in words]
     arguments = options.parse_args_and_arch(options.get_training_parser(), input_args=words)
-    assert arguments.alone_inter_dim == 4096
+    assert arguments.alone_inter_dim == inter_dim
 
 
 def test_each_flag_has_its_row():
