@@ -1,5 +1,6 @@
 # make quickstart   the main job in miniature: train, translate and score, with a lookup and with ALONE
 # make test         lint and all tests
+# make benchmark    time, memory and size against a lookup; hours on two cores, and nothing else should run there
 # Each sets up .venv first if it is missing. PYTHON names another interpreter (3.11 or 3.12).
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_BUILD_CONSTRAINT := $(CURDIR)/constraints.txt
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: quickstart test lint clean
+.PHONY: quickstart test lint benchmark clean
 
 quickstart: $(READY)
 	recipes/quickstart/run.sh
@@ -23,6 +24,12 @@ lint: $(READY)
 	ruff check .
 	ruff format --check .
 	git ls-files '*.sh' .ci/run | xargs --no-run-if-empty shellcheck --external-sources
+
+benchmark: $(READY)
+	python benchmarks/size.py
+	python benchmarks/embedding.py
+	python benchmarks/training_step.py
+	python benchmarks/decoding.py
 
 $(READY): setup.py constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || \

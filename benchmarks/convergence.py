@@ -26,21 +26,35 @@ USER_DIR = Path(alone_fairseq.__file__).parent
 SETTINGS = """--encoder-embed-dim 256 --encoder-ffn-embed-dim 512 --encoder-layers 3 --encoder-attention-heads 4
     --decoder-embed-dim 256 --decoder-ffn-embed-dim 512 --decoder-layers 3 --decoder-attention-heads 4
     --dropout 0.1 --criterion label_smoothed_cross_entropy --label-smoothing 0.1 --clip-norm 0.0
-    --lr-scheduler inverse_sqrt --warmup-updates 200 --max-tokens 2048 --required-batch-size-multiple 1
+    --lr 2e-3 --lr-scheduler inverse_sqrt --warmup-updates 200 --max-tokens 2048 --required-batch-size-multiple 1
     --validate-interval-updates 100 --no-save --log-format simple --log-interval 50 --num-workers 0"""
 ADAM = "--optimizer adam --adam-betas (0.9,0.98)"
 MUON = "--optimizer adam_muon --adam-betas (0.9,0.98)"
-ALONE = "--arch transformer_alone --alone-inter-dim 1024 --alone-relu-dropout 0"
-LARGE = "--arch transformer_alone --alone-inter-dim 4096 --alone-relu-dropout 0"
+SLOW = "--optimizer adam_ideas --adam-betas (0.9,0.98) --idea-step"
+ARCH = "--arch transformer_alone --alone-relu-dropout 0"
 IDEA = f"--user-dir {IDEAS} --arch transformer_alone_ideas"
+QUARTER = "--alone-inter-dim 1024"  # of the lookup's parameters, at V = 8,000
+OWN_300 = "--alone-own-rows 300 --alone-inter-dim 873"  # the same number of parameters
+OWN_1000 = "--alone-own-rows 1000 --alone-inter-dim 523"
 ROWS = {
-    "lookup": f"--arch transformer_alone --embedding lookup {ADAM}",
-    "factorized, r = 64": f"--arch transformer_alone --embedding factorized --factorized-dim 64 {ADAM}",
-    "ALONE": f"{ALONE} {ADAM}",
-    "ReLU dropout 0.1": f"{ALONE} {ADAM} --alone-relu-dropout 0.1",
-    "codebooks trained": f"{IDEA} --idea-train-codebooks {ADAM}",
-    "a 16th of the step": f"{IDEA} {ADAM.replace('adam ', 'adam_ideas ')} --idea-step 0.0625",
-    "D_inter 4,096": f"{LARGE} {ADAM}",
+    "lookup": f"{ARCH} --embedding lookup {ADAM}",
+    "factorized, r = 64": f"{ARCH} --embedding factorized --factorized-dim 64 {ADAM}",
+    "ALONE": f"{ARCH} {QUARTER} {ADAM}",
+    "ReLU dropout 0.1": f"{ARCH} {QUARTER} {ADAM} --alone-relu-dropout 0.1",
+    "codebooks trained": f"{IDEA} {QUARTER} {ADAM} --idea-train-codebooks",
+    "a 16th of the step": f"{IDEA} {QUARTER} {SLOW} 0.0625",
+    "D_inter 4,096": f"{ARCH} --alone-inter-dim 4096 {ADAM}",
+    "D_inter 4,096, a quarter of the step": f"{IDEA} --alone-inter-dim 4096 {SLOW} 0.25",
+    "gradient normalised per word": f"{IDEA} {QUARTER} {ADAM} --idea-row-gradient 1",
+    "centred": f"{ARCH} {QUARTER} {ADAM} --alone-center",
+    "centred, half-normalised gradient": f"{IDEA} {QUARTER} {ADAM} --alone-center --idea-row-gradient 0.5",
+    "Muon": f"{ARCH} {QUARTER} {MUON}",
+    "centred, Muon": f"{ARCH} {QUARTER} {MUON} --alone-center",
+    "centred, Muon at Adam's rate": f"{ARCH} {QUARTER} {MUON} --alone-center --muon-lr-factor 1",
+    "centred, Muon at 4 times Adam's rate": f"{ARCH} {QUARTER} {MUON} --alone-center --muon-lr-factor 4",
+    "centred, 300 own rows": f"{ARCH} {OWN_300} {ADAM} --alone-center",
+    "centred, 300 own rows, Muon": f"{ARCH} {OWN_300} {MUON} --alone-center",
+    "centred, 1,000 own rows, Muon": f"{ARCH} {OWN_1000} {MUON} --alone-center",
 }
 
 

@@ -1,6 +1,6 @@
 """fairseq-generate with a lookup, with ALONE, and with ALONE computed again at each step as in the paper's code.
 
-Base Transformer, 37,000 words, hypotheses of always the same length; the models are not trained, which costs no
+Base Transformer, hypotheses of always the same length; the models are not trained, which costs no
 time and saves none. Options after -- go to fairseq-generate, for example: -- --fp16
 """
 
@@ -22,7 +22,6 @@ from fairseq import checkpoint_utils, utils
 
 import alone_fairseq
 
-VOCAB = 37_000
 BATCHES = {1: 6, 32: 64}  # sentences in a batch: sentences to translate
 LENGTH = 25  # of a hypothesis, </s> included
 USER_DIR = Path(alone_fairseq.__file__).parent
@@ -70,10 +69,11 @@ def load_and_begin(checkpoint: Path) -> tuple[float, float]:
 
 def main() -> None:
     parser = report.parser(__doc__, "benchmarks/decoding.py --rounds 5")
+    parser.add_argument("--vocab", type=report.positive, default=37_000, metavar="V", help="words (37000)")
     arguments, more = report.parse(parser)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        data = {batch: synthetic.binarise(folder / f"{n}", VOCAB, n) for batch, n in BATCHES.items()}
+        data = {batch: synthetic.binarise(folder / f"{n}", arguments.vocab, n) for batch, n in BATCHES.items()}
         checkpoints = {model: build(data[32], model, folder / model) for model in MODELS}
         rows = []
         for batch, sentences in BATCHES.items():
