@@ -6,9 +6,10 @@ the file, so an embedding whose filters follow from the words needs them again.
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -19,6 +20,8 @@ from alone_fairseq.embedding import AloneEmbedding
 from alone_fairseq.errors import UserError
 
 FORMAT = "alone_fairseq embedding 1"
+DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+LARGEST = 2**32  # words, and seeds
 
 
 def write(embedding: AloneEmbedding, path: str | os.PathLike, force: bool = False, dtype=torch.float32) -> None:
@@ -56,20 +59,8 @@ def read(path: str | os.PathLike, symbols: Sequence[str] | None = None, **option
     except SafetensorError as error:
         raise UserError(f"{path}: not a safetensors file, or cut short: {error}") from error
     try:
-        if metadata["format"] != FORMAT:
-            raise ValueError
-        settings = json.loads(metadata["settings"])
-        codes_from = settings.pop("codes_from")
-        weights = sorted(name for name in tensors if name.startswith("weights."))
-        settings |= {
-            "filter": settings.pop("kind"),
-            "base_dim": settings.pop("dim"),
-            "inter_dim": len(tensors["weights.0"]) if len(weights) > 1 else 1,
-            "num_layers": len(weights),
-            "center": "bias" in tensors,
-            "own_rows": len(tensors.get("own", ())),
-        }
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        settings, codes_from = read_settings(metadata, tensors)
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise UserError(f"{path}: not an embedding that alone_fairseq wrote") from error
     if codes_from == "symbol" and symbols is None:
         raise UserError(f"{path}: its filters follow from the words; give them: from_file(path, symbols=[...])")
@@ -78,6 +69,45 @@ def read(path: str | os.PathLike, symbols: Sequence[str] | None = None, **option
     try:
         embedding = AloneEmbedding(**settings, symbols=symbols, **options)
         embedding.to(tensors["base"].dtype).load_state_dict(tensors)
-    except (RuntimeError, TypeError) as error:
+    except (RuntimeError, UserError, MemoryError, OverflowError) as error:
         raise UserError(f"{path}: does not fit together: {' '.join(str(error).split())}") from error
     return embedding
+
+
+def read_settings(metadata: Mapping[str, str], tensors: Mapping[str, torch.Tensor]) -> tuple[dict[str, Any], str]:
+    """Arguments of ``AloneEmbedding`` and what its filters follow from, each of the kind that it should be.
+
+    Raises:
+        KeyError, TypeError, ValueError ...: something is missing or of another kind.
+    """
+    settings = json.loads(metadata["settings"])
+    sizes = {name: settings[name] for name in ("num_embeddings", "codebooks", "codes", "seed")}
+    if not all(type(size) is int and 0 <= size < LARGEST for size in sizes.values()) or sizes["codebooks"] > 256:
+        raise ValueError(sizes)
+    weights = [
+        tensors[f"weights.{layer}"] for layer in range(sum(name.startswith("weights.") for name in tensors))
+    ]
+    base = tensors["base"]
+    if (
+        metadata["format"] != FORMAT
+        or base.dtype not in DTYPES
+        or settings["codes_from"] not in ("index", "symbol")
+    ):
+        raise ValueError(metadata["format"])
+    if (settings["dim"], settings["embedding_dim"]) != (len(base), len(weights[-1])):
+        raise ValueError("sizes")
+    padding, zero_prob = settings["padding_idx"], settings["zero_prob"]
+    if not (padding is None or type(padding) is int) or type(zero_prob) is not float:
+        raise TypeError(padding)
+    return {
+        **sizes,
+        "embedding_dim": len(weights[-1]),
+        "padding_idx": padding,
+        "filter": settings["kind"],
+        "base_dim": len(base),
+        "zero_prob": zero_prob,
+        "inter_dim": len(weights[0]) if len(weights) > 1 else 1,
+        "num_layers": len(weights),
+        "center": "bias" in tensors,
+        "own_rows": len(tensors.get("own", ())),
+    }, settings["codes_from"]

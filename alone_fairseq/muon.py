@@ -31,7 +31,10 @@ class AdamMuon(torch.optim.Optimizer):
         loss = None if closure is None else closure()
         for part, factor, group in zip(self.parts, self.factors, self.param_groups, strict=True):
             # Loading makes a new state and new groups.
-            part.state, part.param_groups = self.state, [{**group, "lr": factor * group["lr"]}]
+            changed = {"lr": factor * group["lr"], "weight_decay": group["weight_decay"] / factor}
+            # fairseq gives all groups Adam's settings when it loads a checkpoint; that one is not Muon's.
+            changed["eps"] = part.defaults["eps"]
+            part.state, part.param_groups = self.state, [{**group, **changed}]
             part.step()
         return loss
 
@@ -49,6 +52,10 @@ class FairseqAdamMuon(FairseqOptimizer):
     def __init__(self, cfg: AdamMuonConfig, params):
         super().__init__(cfg)
         params = list(params)
+        if cfg.use_old_adam or cfg.fp16_adam_stats:
+            refuse("adam_muon has no --use-old-adam and no --fp16-adam-stats; leave them out")
+        if cfg.muon_lr_factor <= 0:
+            refuse(f"--muon-lr-factor must be above 0, not {cfg.muon_lr_factor}")
         if len(params) == 1:
             refuse("adam_muon needs the weights one by one; with --fp16 add --fp16-no-flatten-grads")
         matrices = [p for p in params if getattr(p, "param_group", None) == PARAM_GROUP]

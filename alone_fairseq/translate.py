@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from fairseq import checkpoint_utils, utils
+from fairseq.data import Dictionary, data_utils
 from fairseq.dataclass.configs import GenerationConfig
 
 from alone_fairseq.checkpoint.files import load_checkpoint, settings_of
@@ -142,9 +143,29 @@ def direction(
         raise UserError(f"{path}: trained for a task that does not translate")
     source_lang, target_lang = source_lang or trained["source_lang"], target_lang or trained["target_lang"]
     if not (source_lang and target_lang):  # training found them out from the names of the data
-        text = TextSettings.load(data / "tokenizer.json")
-        source_lang, target_lang = source_lang or text.source_lang, target_lang or text.target_lang
+        if (data / "tokenizer.json").exists():
+            text = TextSettings.load(data / "tokenizer.json")
+            found = text.source_lang, text.target_lang
+        else:
+            found = data_utils.infer_language_pair(str(data)) if data.is_dir() else (None, None)
+        source_lang, target_lang = source_lang or found[0], target_lang or found[1]
+    if not (source_lang and target_lang):
+        raise UserError(f"{data}: does not tell the languages; give --source-lang and --target-lang")
     return source_lang, target_lang
+
+
+def load_dictionary(path: Path) -> Dictionary:
+    """A dictionary of fairseq-preprocess.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: not there; --data must be what fairseq-preprocess wrote")
+    try:
+        return Dictionary.load(str(path))
+    except Exception as error:  # fairseq raises that, too
+        raise UserError(f"{path}: not a dictionary of fairseq-preprocess: {shorten(str(error), 160)}") from error
 
 
 def load_models(paths: Sequence[str], data: Path, source_lang: str, target_lang: str):

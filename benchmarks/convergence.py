@@ -4,6 +4,7 @@
 is done (its log is under --output) is not done again.
 """
 
+import hashlib
 import logging
 import os
 import re
@@ -70,6 +71,11 @@ def train(data: Path, row: str, seed: int, more: list[str], log: Path) -> None:
     unfinished.rename(log)
 
 
+def settings_hash(data: Path, row: str) -> str:
+    """Differs where a training that is done would not be the same again."""
+    return hashlib.sha256(f"{data.resolve()} {SETTINGS} {ROWS[row]}".encode()).hexdigest()[:8]
+
+
 def seconds_an_update(log: Path) -> float:
     """From the steps between two lines of the log; validation is not in it, nor the first, slow steps."""
     walls = [int(wall) for wall in re.findall(r"train_inner .*?train_wall=(\d+)", log.read_text())]
@@ -119,7 +125,10 @@ def main() -> None:
         )
     folder = arguments.output / f"convergence-{arguments.updates}{''.join(more)}"
     folder.mkdir(parents=True, exist_ok=True)
-    logs = {(row, seed): folder / f"{row}, seed {seed}.log" for row, seed in product(rows, arguments.seeds)}
+    logs = {
+        (row, seed): folder / f"{row}, seed {seed}, {settings_hash(arguments.data, row)}.log"
+        for row, seed in product(rows, arguments.seeds)
+    }
     os.environ["OMP_NUM_THREADS"] = str(max(1, cores // arguments.jobs))
     more = ["--max-update", str(arguments.updates), *more]
     with ThreadPoolExecutor(arguments.jobs) as pool, tqdm(total=len(logs), unit="training") as progress:
@@ -130,7 +139,11 @@ def main() -> None:
         ]
         progress.update(len(logs) - len(waiting))
         for job in as_completed(waiting):
-            job.result()
+            try:
+                job.result()
+            except SystemExit:
+                pool.shutdown(cancel_futures=True)
+                raise
             progress.update()
     logging.disable(logging.INFO)
     by_row = {row: [logs[row, seed] for seed in arguments.seeds] for row in rows}

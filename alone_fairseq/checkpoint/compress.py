@@ -10,6 +10,7 @@ from torch import Tensor
 
 from alone_fairseq.checkpoint.fit import Fit, Quality, quality
 from alone_fairseq.config import EmbeddingConfig
+from alone_fairseq.errors import UserError
 from alone_fairseq.export.plain import OUTPUT, Plain
 from alone_fairseq.transformer import TransformerAloneModel
 from alone_fairseq.word_embedding import WordEmbedding
@@ -43,7 +44,11 @@ def alone_settings(plain: Plain, **alone: Any) -> Namespace:
 def build(plain: Plain, settings: Namespace) -> torch.nn.Module:
     """The new model, with all weights of the original but the embeddings'."""
     model = TransformerAloneModel.build_model(settings, plain.task)
-    weights = {key: plain.weights.get(key, tensor) for key, tensor in model.state_dict().items()}
+    embeddings = tuple(f"{part.name}." for part in parts(plain, model))
+    weights = {
+        key: tensor if key.startswith(embeddings) else plain.weights[key]
+        for key, tensor in model.state_dict().items()
+    }
     model.load_state_dict(weights)
     return model
 
@@ -61,8 +66,8 @@ def parts(plain: Plain, model: torch.nn.Module) -> Iterator[Part]:
 def word_weights(dictionary) -> Tensor:
     """The square root of each word's count, so that rare words are not left out: (V)."""
     counts = torch.tensor(dictionary.count, dtype=torch.float32)
-    # A dictionary does not count these two, and each sentence has the first.
-    counts[[dictionary.eos(), dictionary.unk()]] = counts.max()
+    counts.clamp_(min=1)
+    counts[dictionary.eos()] = counts.max()  # in each sentence, and not counted
     counts[dictionary.pad()] = 0
     return counts.sqrt()
 
@@ -76,6 +81,8 @@ def fit(
     if state is not None:
         fitting.load_state_dict(state)
     fitting.run(progress, lambda: save(fitting.state_dict) if save else None)
+    if not all(tensor.isfinite().all() for tensor in embedding.parameters()):
+        raise UserError(f"{part.name}: the fit came to nothing; try fewer --updates or another --seed")
     with torch.no_grad():
         found = quality(embedding.eval().matrix(), target, weights)
     embedding.cpu()
@@ -84,14 +91,14 @@ def fit(
 
 def checkpoint(state: dict[str, Any], model: torch.nn.Module, settings: Namespace) -> dict[str, Any]:
     """The original's checkpoint with the new model in it, as after no update."""
+    dtype = next(tensor.dtype for tensor in state["model"].values() if tensor.is_floating_point())
     made = {
         **state,
-        "model": model.state_dict(),
+        "model": {key: tensor.to(dtype) for key, tensor in model.state_dict().items()},
         "optimizer_history": [{"optimizer_name": "FairseqAdam", "lr_scheduler_state": {}, "num_updates": 0}],
         "extra_state": {"train_iterator": {"epoch": 1}},
         "last_optimizer_state": None,
     }
-    made.pop("ema", None)
     if isinstance(state.get("args"), Namespace):
         return made | {"args": settings}
     return made | {"cfg": {**state["cfg"], "model": settings}}

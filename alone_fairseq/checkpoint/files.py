@@ -53,30 +53,32 @@ def replacing_folder(path: str | os.PathLike, force: bool = False) -> Iterator[P
     Raises:
         UserError: ``path`` is there already, not empty, and ``force`` is off; or cannot be written.
     """
-    path = Path(path)
+    path = Path(path).resolve()
     if path.exists() and not path.is_dir():
         raise UserError(f"{path}: is a file; name a folder to write")
+    if path == Path.cwd():
+        raise UserError(f"{path}: is the folder you are in; name another one")
     if path.exists() and any(path.iterdir()) and not force:
         raise UserError(f"{path}: is not empty; add --force to replace it")
     temporary, old = (path.with_name(f".{path.name}.{os.getpid()}{end}") for end in ("", ".old"))
     try:
         temporary.mkdir()
         yield temporary
-        if path.exists():
-            path.rename(old)
         try:
+            if path.exists():
+                path.rename(old)
             temporary.rename(path)
-        except OSError:
-            if old.exists():
+        except BaseException:
+            if old.exists() and not path.exists():
                 old.rename(path)
             raise
+        shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         if error.filename is not None and not Path(error.filename).is_relative_to(temporary):
             raise  # about something that is read meanwhile
         raise UserError(f"{path}: cannot be written: {error.strerror or error}") from error
     finally:
-        for rest in (temporary, old):
-            shutil.rmtree(rest, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def save_checkpoint(state: dict[str, Any], file: BinaryIO) -> None:

@@ -5,6 +5,7 @@ the mean. W_1 ... W_L take Muon's steps, with a learning rate that falls to noth
 linear in W_L, its best values for the features that were found are computed at the end, by weighted least squares.
 """
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor
 
 from alone_fairseq.embedding import AloneEmbedding
+from alone_fairseq.errors import UserError
 from alone_fairseq.muon import AdamMuon
 
 ADAM_RATE, MUON_RATE = 1e-3, 1e-2  # at the start, of o and of W_1 ... W_L
@@ -48,6 +50,8 @@ class Fit:
         self.target = target
         self.own = 0 if embedding.own is None else len(embedding.own)
         rest = weights[self.own :].double()
+        if not rest.sum() > 0:
+            raise UserError("none of the words without rows of their own has any weight; give fewer words rows")
         self.weights = (rest / rest.sum()).float()  # (V - own)
         with torch.no_grad():
             if embedding.own is not None:
@@ -68,6 +72,7 @@ class Fit:
     def run(self, progress: Callable[[int, float], Any], save: Callable[[], Any] = lambda: None) -> None:
         """Make the steps that are left; ``progress`` is told of each with its error, then ``save`` is called."""
         spread = self._distance(self.target[self.own :].mean(0).expand_as(self.target[self.own :]))
+        spread = spread if spread > 0 else torch.ones_like(spread)  # of a single word
         while self.done < self.updates:
             loss = self._distance(self.embedding.matrix()[self.own :]) / spread
             loss.backward()
@@ -83,14 +88,20 @@ class Fit:
     def state_dict(self) -> dict[str, Any]:
         return {
             "done": self.done,
+            "target": self._digest(),
             "embedding": self.embedding.state_dict(),
             "optimizer": self.optimizer.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        if state["target"] != self._digest():
+            raise UserError("what a stopped fit has left is of another model; remove it")
         self.done = state["done"]
         self.embedding.load_state_dict(state["embedding"])
         self.optimizer.load_state_dict(state["optimizer"])
+
+    def _digest(self) -> str:
+        return hashlib.sha256(self.target.cpu().numpy().tobytes()).hexdigest()
 
     def _distance(self, rows: Tensor) -> Tensor:
         return (self.weights * (rows - self.target[self.own :]).square().sum(1)).sum()
@@ -118,7 +129,7 @@ class Fit:
             cross = torch.outer(weighted_total, mean)
             gram += torch.outer(mean, mean) - cross - cross.t()  # the weights' sum is 1
             product -= torch.outer(mean, self.weights.double() @ target)
-        gram.diagonal().add_(RIDGE * gram.diagonal().mean())
+        gram.diagonal().add_(RIDGE * gram.diagonal().mean() + torch.finfo(gram.dtype).tiny)
         last.copy_(torch.linalg.solve(gram, product).t())
 
 

@@ -41,8 +41,11 @@ class Growth:
 
 
 @torch.no_grad()
-def grow(name: str, embedding: AloneEmbedding, symbols: Sequence[str]) -> Growth:
+def grow(name: str, embedding: AloneEmbedding, symbols: Sequence[str], dtype: torch.dtype) -> Growth:
     """What changes in ``embedding``, in evaluation mode, if its words become ``symbols``.
+
+    Args:
+        dtype: of the checkpoint's weights.
 
     Raises:
         UserError: filters do not follow from words, words with rows of their own have other places, or a kept
@@ -66,22 +69,28 @@ def grow(name: str, embedding: AloneEmbedding, symbols: Sequence[str]) -> Growth
     after = [place for _, place in kept]
     if grown.bias is not None:
         shared = torch.tensor([place >= own for place in after])
-        grown.bias += (before - grown.matrix()[after])[shared].mean(0)
+        bias = grown.bias + (before - grown.matrix()[after])[shared].mean(0)
+        grown.bias.copy_(bias.to(dtype))
     difference = (before - grown.matrix()[after]).abs().max().item()
-    if not difference <= BOUND:
+    if not difference <= BOUND + torch.finfo(dtype).eps:
         raise UserError(f"{name}: a row of a kept word would change by {difference:.1e}")
     changed = {key: tensor for key, tensor in grown.state_dict().items() if key in ("filter_probe", "bias")}
     return Growth(name, changed, len(old), len(symbols), len(kept), difference)
 
 
 def with_growth(state: dict[str, Any], growths: Sequence[Growth], data: str) -> dict[str, Any]:
-    """The checkpoint with the tensors that change, for the dictionaries in ``data``."""
-    model = dict(state["model"])
+    """The checkpoint with the tensors that change, in its moving averages, too, for the dictionaries in ``data``."""
+    trained = state["model"]
+    model, averages = dict(trained), {k: dict(v) for k, v in state["extra_state"].items() if k.startswith("ema")}
     for growth in growths:
         for key, tensor in growth.tensors.items():
             name = f"{growth.name}.{key}"
-            model[name] = tensor.to(model[name].dtype)
-    state = copy.copy(state) | {"model": model}
+            model[name] = tensor.to(trained[name].dtype)
+            for average in averages.values():
+                if name in average:  # its bias is another one, and moves as far
+                    moved = tensor if key == "filter_probe" else average[name] + (tensor - trained[name].float())
+                    average[name] = moved.to(average[name].dtype)
+    state = {**state, "model": model, "extra_state": {**state["extra_state"], **averages}}
     for part in ("task", "model"):
         settings = settings_of(state, part)
         if "data" in settings:

@@ -1,6 +1,5 @@
 """``alone compress``: a trained model with small embeddings."""
 
-import os
 import time
 from argparse import Namespace
 from pathlib import Path
@@ -34,11 +33,15 @@ def add_parser(subparsers):
         "--layers", type=positive, default=2, metavar="N", help="layers of the network (default: 2)"
     )
     parser.add_argument("--filter", choices=KINDS, default="real", help="kind of filter (real)")
-    parser.add_argument("--codes-from", choices=("index", "symbol"), default="index", help="(index)")
+    parser.add_argument(
+        "--codes-from", choices=("index", "symbol"), default="index", help="what a filter follows from (index)"
+    )
     parser.add_argument("--seed", type=int, default=1, help="seed of the filters (1)")
     parser.add_argument("--updates", type=positive, default=1000, metavar="N", help="of the fit (1000)")
     parser.add_argument("--cpu", action="store_true", help="use no GPU even if there is one")
     parser.add_argument("--force", action="store_true", help="replace the output if it exists")
+    parser.add_argument("--source-lang", metavar="L", help="if the data do not tell")
+    parser.add_argument("--target-lang", metavar="L", help="if the data do not tell")
     parser.set_defaults(run=run)
 
 
@@ -46,11 +49,12 @@ def run(arguments):
     import torch
 
     from alone_fairseq.checkpoint import compress
+    from alone_fairseq.checkpoint.contents import stored_bytes
     from alone_fairseq.checkpoint.files import load_checkpoint, replacing, save_checkpoint
     from alone_fairseq.config import one_line_errors
     from alone_fairseq.export.plain import load_plain
 
-    plain = load_plain(arguments.checkpoint, arguments.data)
+    plain = load_plain(arguments.checkpoint, arguments.data, arguments.source_lang, arguments.target_lang)
     settings = compress.alone_settings(
         plain,
         alone_inter_dim=arguments.inter_dim,
@@ -67,11 +71,16 @@ def run(arguments):
             model = compress.build(plain, settings)
         device = torch.device("cuda" if torch.cuda.is_available() and not arguments.cpu else "cpu")
         unfinished = Unfinished(Path(f"{arguments.output}.unfinished"), arguments)
-        for part in compress.parts(plain, model):
-            fit_one(compress, part, arguments.updates, device, unfinished)
-        state = compress.checkpoint(load_checkpoint(arguments.checkpoint), model, settings)
+        try:
+            for part in compress.parts(plain, model):
+                fit_one(compress, part, arguments.updates, device, unfinished)
+        except KeyboardInterrupt:
+            unfinished.interrupted()
+            raise
+        original = load_checkpoint(arguments.checkpoint)
+        state = compress.checkpoint(original, model, settings)
         save_checkpoint(state, file)
-        report(plain, model, os.path.getsize(arguments.checkpoint), file.tell())
+        report(plain, model, stored_bytes(original["model"].values()), stored_bytes(state["model"].values()))
     unfinished.remove()
 
 
@@ -102,11 +111,11 @@ class Unfinished:
         self.path = path
         ignored = ("force", "run", "cpu", "command")
         self.arguments = {name: str(value) for name, value in vars(arguments).items() if name not in ignored}
-        self.states = {}
+        self.states, self.newest = {}, None
         self.saved = time.monotonic()
         if path.exists():
             try:
-                content = torch.load(path, weights_only=True)
+                content = torch.load(path, map_location="cpu", weights_only=True)
                 arguments, self.states = content["arguments"], content["states"]
             except Exception as error:  # bytes of any kind can make an unpickler fail in any way
                 raise UserError(f"{path}: not what a stopped fit leaves; remove it") from error
@@ -116,16 +125,20 @@ class Unfinished:
     def state(self, name):
         return self.states.get(name)
 
-    def save(self, name, state_dict) -> None:
-        import torch
+    def save(self, name, state_dict, at_once=False) -> None:
+        from alone_fairseq.checkpoint.files import replacing, save_checkpoint
 
-        if time.monotonic() - self.saved < SAVE_EVERY:
+        self.newest = name, state_dict
+        if not at_once and time.monotonic() - self.saved < SAVE_EVERY:
             return
         self.states[name] = state_dict()
-        temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}")
-        torch.save({"arguments": self.arguments, "states": self.states}, temporary)
-        os.replace(temporary, self.path)
+        with replacing(self.path, force=True) as file:
+            save_checkpoint({"arguments": self.arguments, "states": self.states}, file)
         self.saved = time.monotonic()
+
+    def interrupted(self) -> None:
+        if self.newest:
+            self.save(*self.newest, at_once=True)
 
     def remove(self) -> None:
         self.path.unlink(missing_ok=True)
@@ -136,7 +149,7 @@ def report(plain, model, bytes_before, bytes_after):
     words, now = (embedding_parameters(m) for m in (plain.model, model))
     print(f"parameters  {before:,} before, {after:,} now")
     print(f"embeddings  {words:,} before, {now:,} now: {now / words:.1%}")
-    print(f"file        {bytes_before:,} bytes before, {bytes_after:,} now (without the optimizer's state)")
+    print(f"weights     {bytes_before:,} bytes before, {bytes_after:,} now, in the file")
 
 
 def embedding_parameters(model) -> int:

@@ -22,38 +22,41 @@ def add_parser(subparsers):
     )
     parser.add_argument("--output", required=True, metavar="F", help="checkpoint to write")
     parser.add_argument("--force", action="store_true", help="replace the output if it exists")
+    parser.add_argument("--source-lang", metavar="L", help="if the data do not tell")
+    parser.add_argument("--target-lang", metavar="L", help="if the data do not tell")
     parser.set_defaults(run=run)
 
 
 def run(arguments):
-    from fairseq.data import Dictionary
-
     from alone_fairseq.checkpoint.files import load_checkpoint, replacing, save_checkpoint, settings_of
     from alone_fairseq.checkpoint.grow import grow, with_growth
     from alone_fairseq.checkpoint.trust import check_trusted
     from alone_fairseq.embedding import AloneEmbedding
-    from alone_fairseq.translate import direction, load_models
+    from alone_fairseq.translate import direction, load_dictionary, load_models
 
     path = arguments.checkpoint
     state = load_checkpoint(path)
     check_trusted(path, state)
-    old_data = arguments.old_data or Path(settings_of(state, "task").get("data", "").split(":")[0])
+    old_data = arguments.old_data or Path((settings_of(state, "task").get("data") or "none").split(":")[0])
     if not old_data.is_dir():
         raise UserError(f"{old_data}: not there; say where the data of the training are with --old-data")
-    source, target = direction(path, state, old_data)
+    source, target = direction(path, state, old_data, arguments.source_lang, arguments.target_lang)
     (model,), _ = load_models([path], old_data, source, target)
     embeddings = {
         name: module for name, module in model.eval().named_modules() if isinstance(module, AloneEmbedding)
     }
     if not embeddings:
         raise UserError(f"{path}: only a model with --embedding alone can get other words")
-    growths = []
-    for name, embedding in embeddings.items():
-        lang = source if name.startswith("encoder") else target
-        dictionary = arguments.data / f"dict.{lang}.txt"
-        if not dictionary.is_file():
-            raise UserError(f"{dictionary}: not there; --data must be what fairseq-preprocess wrote")
-        growths.append(grow(name, embedding, Dictionary.load(str(dictionary)).symbols))
+    dictionaries = {lang: load_dictionary(arguments.data / f"dict.{lang}.txt") for lang in (source, target)}
+    if model.encoder.embed_tokens is model.decoder.embed_tokens and dictionaries[source] != dictionaries[target]:
+        raise UserError(
+            f"{arguments.data}: this model shares its embeddings and needs one dictionary for both sides"
+        )
+    dtype = state["model"][f"{next(iter(embeddings))}.base"].dtype
+    growths = [
+        grow(name, embedding, dictionaries[source if name.startswith("encoder") else target].symbols, dtype)
+        for name, embedding in embeddings.items()
+    ]
     with replacing(arguments.output, arguments.force) as file:
         save_checkpoint(with_growth(state, growths, str(arguments.data)), file)
     for growth in growths:

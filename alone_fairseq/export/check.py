@@ -9,7 +9,7 @@ from torch import Tensor
 
 from alone_fairseq.errors import UserError
 
-FLOAT32_BOUND = 1e-4  # of log-probabilities; what was seen is a tenth of it and less
+FLOAT32_BOUND = 1e-4  # of log-probabilities
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,9 @@ class Pair:
     target: Tensor
 
 
-def random_pairs(task, count: int = 16, longest: int = 20) -> list[Pair]:
+def random_pairs(task, model, count: int = 16) -> list[Pair]:
     """Sentences of random words of both dictionaries, the same each time."""
+    longest = min(20, *(positions - 1 for positions in model.max_positions()))  # and </s>
     generator = torch.Generator().manual_seed(1)
 
     def sentence(dictionary):
@@ -44,7 +45,9 @@ def largest_difference(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> floa
     """Of log-probabilities, over all pairs; not a number where they do not fit together."""
     if [one.shape for one in ours] != [other.shape for other in theirs]:
         return math.nan
-    return max((one - other).abs().max().item() for one, other in zip(ours, theirs, strict=True))
+    # Unlike Python's max, PyTorch's hands on what is not a number.
+    largest = [(one - other).abs().max() for one, other in zip(ours, theirs, strict=True)]
+    return torch.stack(largest).max().item()
 
 
 def report_difference(difference: float, bound: float) -> None:

@@ -13,7 +13,7 @@ from fairseq.dataclass.utils import convert_namespace_to_omegaconf
 from fairseq.models.transformer import TransformerModel
 from omegaconf import OmegaConf
 
-from alone_fairseq.checkpoint.files import replacing, save_checkpoint
+from alone_fairseq.checkpoint.files import load_checkpoint, replacing, save_checkpoint
 from alone_fairseq.export.check import (
     FLOAT32_BOUND,
     largest_difference,
@@ -29,8 +29,9 @@ BOUND = {torch.float32: FLOAT32_BOUND, torch.float16: 3e-2}
 def write(plain: Plain, output: Path, force: bool, dtype: torch.dtype) -> None:
     weights = {key: tensor.to(dtype) for key, tensor in plain.weights.items()}
     with replacing(output, force) as file:
-        check(plain, weights, BOUND[dtype])
         save_checkpoint(plain_state(plain, weights), file)
+        file.flush()
+        check(plain, load_checkpoint(file.name)["model"], BOUND[dtype])
 
 
 def plain_state(plain: Plain, weights: dict[str, torch.Tensor]) -> dict[str, Any]:
@@ -59,6 +60,6 @@ def check(plain: Plain, weights: dict[str, torch.Tensor], bound: float) -> None:
     """Score sentences with fairseq's own model."""
     stock = TransformerModel.build_model(Namespace(**vars(plain.settings)), plain.task).eval()
     stock.load_state_dict({key: tensor.float() for key, tensor in weights.items()})
-    pairs = random_pairs(plain.task)
+    pairs = random_pairs(plain.task, plain.model)
     scores = [[log_probabilities(model, plain.task, pair) for pair in pairs] for model in (plain.model, stock)]
     report_difference(largest_difference(*scores), bound)

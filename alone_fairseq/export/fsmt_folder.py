@@ -163,7 +163,7 @@ def check(plain: Plain, folder: Path) -> None:
         from transformers import FSMTForConditionalGeneration
         from transformers.utils.logging import disable_progress_bar
     except ImportError:
-        raise UserError("transformers is not installed: pip install 'alone_fairseq[hf]'") from None
+        raise UserError("transformers is not installed: pip install '.[hf]'") from None
     disable_progress_bar()
     model = FSMTForConditionalGeneration.from_pretrained(folder).eval()
     eos = torch.tensor([plain.task.target_dictionary.eos()])
@@ -175,6 +175,6 @@ def check(plain: Plain, folder: Path) -> None:
         logits = model(input_ids=source, decoder_input_ids=target, use_cache=False).logits
         return logits[0].float().log_softmax(-1)
 
-    pairs = random_pairs(plain.task)
+    pairs = random_pairs(plain.task, plain.model)
     ours = [log_probabilities(plain.model, plain.task, pair) for pair in pairs]
     report_difference(largest_difference(ours, list(map(theirs, pairs))), FLOAT32_BOUND)

@@ -13,6 +13,7 @@ from torch import Tensor
 from alone_fairseq.checkpoint.files import load_checkpoint, settings_of
 from alone_fairseq.checkpoint.trust import check_trusted
 from alone_fairseq.config import EmbeddingConfig
+from alone_fairseq.errors import UserError
 from alone_fairseq.translate import direction, load_models
 from alone_fairseq.word_embedding import WordEmbedding
 
@@ -53,6 +54,9 @@ def load_plain(
     source_lang, target_lang = direction(checkpoint, state, data, source_lang, target_lang)
     (model,), task = load_models([checkpoint], data, source_lang, target_lang)
     model = model.float().eval()
+    for name, tensor in model.state_dict().items():
+        if not tensor.isfinite().all():
+            raise UserError(f"{checkpoint}: {name} holds values that are not finite")
     settings = plain_settings(settings_of(state, "model"), model)
     settings.task, settings.source_lang, settings.target_lang = "translation", source_lang, target_lang
     history = state["optimizer_history"]
@@ -85,6 +89,9 @@ def plain_weights(model) -> dict[str, Tensor]:
 def plain_settings(trained: Mapping[str, Any], model) -> Namespace:
     """All settings of fairseq's ``transformer``, the architecture's defaults filled in."""
     settings = Namespace(**{name: value for name, value in trained.items() if not isinstance(value, Mapping)})
+    for name, value in vars(settings).items():
+        if isinstance(value, str) and "${" in value:  # fairseq would put variables of this machine there
+            raise UserError(f"the setting {name} of the checkpoint refers to something outside it: {value}")
     architecture = trained.get("arch") or trained["_name"]
     ARCH_CONFIG_REGISTRY[architecture](settings)
     for field in fields(EmbeddingConfig):
@@ -94,5 +101,7 @@ def plain_settings(trained: Mapping[str, Any], model) -> Namespace:
     settings.share_decoder_input_output_embed = model.decoder.share_input_output_embed
     settings.max_source_positions = model.encoder.max_source_positions
     settings.max_target_positions = model.decoder.max_target_positions
+    settings.encoder_embed_path = settings.decoder_embed_path = None  # their vectors are among the weights
+    settings.user_dir = None
     settings.arch = settings._name = "transformer"
     return settings

@@ -15,6 +15,9 @@ def write(plain: Plain, output: Path, force: bool) -> None:
     matrix = plain.weights["encoder.embed_tokens.weight"]
     dictionary = plain.task.source_dictionary
     words = dictionary.symbols[dictionary.nspecial :]
+    for word in words:
+        if len(word.split()) != 1:
+            raise UserError(f"the word {word!r} has a space in it, which ends a word in this format")
     with replacing(output, force) as file:
         file.write(f"{len(words)} {matrix.shape[1]}\n".encode())
         for word, vector in zip(words, matrix[dictionary.nspecial :].tolist(), strict=True):

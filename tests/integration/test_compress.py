@@ -85,9 +85,9 @@ def test_a_stopped_fit_goes_on(tiny_data, lookup, tmp_path, monkeypatch, capsys)
     monkeypatch.setattr(command, "SAVE_EVERY", 0)
     saved = command.Unfinished.save
 
-    def interrupted(self, name, state_dict):
-        saved(self, name, state_dict)
-        if state_dict()["done"] == 7:
+    def interrupted(self, name, state_dict, at_once=False):
+        saved(self, name, state_dict, at_once)
+        if state_dict()["done"] == 7 and not at_once:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
@@ -100,6 +100,35 @@ def test_a_stopped_fit_goes_on(tiny_data, lookup, tmp_path, monkeypatch, capsys)
     one, other = (load(tmp_path / f"{name}.pt")[0].eval().encoder.embed_tokens for name in ("whole", "parts"))
     assert torch.equal(one.matrix(), other.matrix())
     assert not (tmp_path / "parts.pt.unfinished").exists()
+
+
+def test_what_another_model_has_left_is_not_gone_on_with(tiny_data, lookup, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(command, "SAVE_EVERY", 0)
+    checkpoint, line = tmp_path / "model.pt", ["--inter-dim", 24, "--updates", 3]
+    checkpoint.write_bytes(lookup.read_bytes())
+    with monkeypatch.context() as patch:
+        patch.setattr(command, "report", interrupt)
+        assert compress(checkpoint, tiny_data, tmp_path / "out.pt", *line) == 130
+    state = torch.load(checkpoint, weights_only=True)
+    state["model"]["encoder.embed_tokens.table"].mul_(-1)
+    torch.save(state, checkpoint)
+    assert compress(checkpoint, tiny_data, tmp_path / "out.pt", *line) == 1
+    assert "of another model" in capsys.readouterr().err
+
+
+def interrupt(*arguments):
+    raise KeyboardInterrupt
+
+
+def test_half_precision_stays_half(tiny_data, lookup, tmp_path):
+    state = torch.load(lookup, weights_only=True)
+    state["model"] = {key: tensor.half() for key, tensor in state["model"].items()}
+    torch.save(state, tmp_path / "half.pt")
+    line = ["--inter-dim", 24, "--updates", 3, "--own-rows", 39]
+    assert compress(tmp_path / "half.pt", tiny_data, tmp_path / "out.pt", *line) == 0
+    made = torch.load(tmp_path / "out.pt", weights_only=True)["model"]
+    assert {tensor.dtype for tensor in made.values()} == {torch.float16}
+    assert all(tensor.isfinite().all() for tensor in made.values())
 
 
 def test_bad_input_is_refused(tiny_data, lookup, tmp_path, capsys):

@@ -4,17 +4,19 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 from commands import SMALL_LM, USER_DIR, language_model_data, load, run, train
 from fairseq_cli import generate
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save, save_file
 from test_generation import SEARCH, lines
 
 from alone_fairseq import AloneEmbedding, UserError, embedding_file
-from alone_fairseq.checkpoint.files import load_checkpoint
+from alone_fairseq.checkpoint.files import load_checkpoint, replacing_folder
 from alone_fairseq.cli import main
+from alone_fairseq.export.check import largest_difference, report_difference
 
 GENERATE = f"--gen-subset test {SEARCH}"
 SENTENCE = ["The", "dog", "finds", "the", "tree", "."]
@@ -196,13 +198,25 @@ def test_the_small_file_says_what_is_wrong_with_it(tmp_path):
     with pytest.raises(UserError, match="leave symbols out"):
         AloneEmbedding.from_file(small, symbols=["a"] * 50)
     tensors = load_file(small)
+
+    def spoilt(**settings) -> bytes:
+        changed = json.dumps({**json.loads(settings_in(small)), **settings})
+        return save(tensors, {"format": embedding_file.FORMAT, "settings": changed})
+
     for content, message in (
         (small.read_bytes()[:-9], "cut short"),
         (b"text", "cut short"),
         ({"a": torch.ones(2)}, "not an embedding that"),
+        (spoilt(codebooks=10**9), "not an embedding that"),
+        (spoilt(dim=2**70), "not an embedding that"),
+        (spoilt(num_embeddings="many"), "not an embedding that"),
+        (spoilt(codes_from="elsewhere"), "not an embedding that"),
+        (spoilt(kind="odd"), "unknown filter"),
+        (spoilt(num_embeddings=10**9), "fewer than"),
+        ({name: tensor for name, tensor in tensors.items() if name != "base"}, "not an embedding that"),
     ):
         if isinstance(content, dict):
-            save_file(content, tmp_path / "bad")
+            save_file(content, tmp_path / "bad", {"format": embedding_file.FORMAT, "settings": settings_in(small)})
         else:
             (tmp_path / "bad").write_bytes(content)
         with pytest.raises(UserError, match=message):
@@ -283,7 +297,7 @@ def test_what_cannot_be_exported_is_refused(tiny_data, tiny_checkpoint, tmp_path
         (lm, "fairseq", tiny_data, "does not translate"),
         (tmp_path / "short.pt", "fairseq", tiny_data, "cut short"),
         (tiny_checkpoint, "fairseq", tmp_path / "other", "does not load with the dictionaries"),
-        (tiny_checkpoint, "fairseq", tmp_path, "tokenizer.json"),
+        (tiny_checkpoint, "fairseq", tmp_path / "none", "--source-lang"),
     ):
         assert export(checkpoint, to, data, tmp_path / "out") == 1
         (line,) = capsys.readouterr().err.strip().split("\n")
@@ -294,8 +308,49 @@ def test_what_cannot_be_exported_is_refused(tiny_data, tiny_checkpoint, tmp_path
 def test_a_missing_package_is_named(fsmt, tiny_data, tmp_path, monkeypatch, to, package, capsys):
     monkeypatch.setitem(sys.modules, package, None)
     assert export(fsmt[0], to, tiny_data, tmp_path / "out") == 1
-    assert "pip install 'alone_fairseq[" in capsys.readouterr().err
+    assert "pip install '.[" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("to", ["fairseq", "ctranslate2", "fsmt", "vectors"])
+def test_what_is_not_a_number_is_no_model(tiny_data, fsmt, tmp_path, to, capsys):
+    state = torch.load(fsmt[0], weights_only=True)
+    state["model"]["encoder.layers.0.fc1.bias"][0] = torch.nan
+    torch.save(state, tmp_path / "bad.pt")
+    assert export(tmp_path / "bad.pt", to, tiny_data, tmp_path / "out") == 1
+    assert "not finite" in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+def test_differences_that_are_no_numbers_count():
+    zero, nan = torch.zeros(2), torch.tensor([0.0, torch.nan])
+    for ours, theirs in (([zero, nan], [zero, zero]), ([zero], [torch.zeros(3)])):
+        with pytest.raises(UserError, match="nothing is written"):
+            report_difference(largest_difference(ours, theirs), 1.0)
+
+
+def test_languages_are_found_as_training_found_them(tiny_data, tiny_checkpoint, tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    for path in tiny_data.iterdir():
+        if path.name != "tokenizer.json":
+            (data / path.name).symlink_to(path)
+    assert export(tiny_checkpoint, "vectors", data, tmp_path / "out") == 0
+
+
+def test_an_interrupted_replacement_leaves_the_old_folder(tmp_path, monkeypatch):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine").write_text("mine")
+    rename = Path.rename
+
+    def interrupted(self, target):
+        if target == tmp_path / "out" and (self / "new").exists():
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt), replacing_folder(tmp_path / "out", force=True) as folder:
+        (folder / "new").write_text("new")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"] and (tmp_path / "out" / "mine").exists()
 
 
 def test_a_difference_is_an_error(tiny_data, tiny_checkpoint, tmp_path, monkeypatch, capsys):

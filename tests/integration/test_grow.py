@@ -3,7 +3,6 @@
 import pytest
 import torch
 from commands import load, run, train
-from fairseq.data import Dictionary
 from fairseq_cli import generate
 from test_generation import SEARCH, lines
 
@@ -70,10 +69,28 @@ def test_the_same_dictionary_changes_nothing(tiny_data, tmp_path):
 
 
 def test_training_goes_on_with_the_new_dictionary(tiny_data, tmp_path):
-    checkpoint = train(tiny_data, tmp_path / "run", SYMBOL)
-    assert grow(checkpoint, tiny_data, tmp_path / "grown.pt", "--old-data", tiny_data) == 0
-    line = f"--finetune-from-model {tmp_path / 'grown.pt'} --alone-codes-from symbol --max-update 1"
-    assert train(tiny_data, tmp_path / "more", line).exists()
+    checkpoint = train(tiny_data, tmp_path / "run", f"{SYMBOL} --store-ema")
+    data = larger(tiny_data, tmp_path / "data")
+    for path in tiny_data.glob("train.*"):
+        (data / path.name).symlink_to(path)
+    assert grow(checkpoint, data, tmp_path / "grown.pt", "--old-data", tiny_data) == 0
+    line = f"--finetune-from-model {tmp_path / 'grown.pt'} --alone-codes-from symbol --max-update 1 --store-ema"
+    assert train(data, tmp_path / "more", line).exists()
+
+
+def test_half_precision_grows_in_half_precision(tiny_data, tmp_path, capsys):
+    checkpoint = train(tiny_data, tmp_path / "run", f"{SYMBOL} --alone-center")
+    state = torch.load(checkpoint, weights_only=True)
+    state["model"] = {key: tensor.half() for key, tensor in state["model"].items()}
+    torch.save(state, checkpoint)
+    data = larger(tiny_data, tmp_path / "data")
+    assert grow(checkpoint, data, tmp_path / "grown.pt", "--old-data", tiny_data) == 0
+    told = float(capsys.readouterr().out.split("differ by ")[1].split(" ")[0])
+    old, new = (
+        load(path, data=str(d), source_lang="en", target_lang="de")[0].float().eval().encoder.embed_tokens.matrix()
+        for path, d in ((checkpoint, tiny_data), (tmp_path / "grown.pt", data))
+    )
+    assert (old[:14] - new[:14]).abs().max().item() <= told + 1e-7
 
 
 def test_what_cannot_grow_is_refused(tiny_data, tiny_checkpoint, tmp_path, capsys):
@@ -97,8 +114,13 @@ def test_what_cannot_grow_is_refused(tiny_data, tiny_checkpoint, tmp_path, capsy
     assert (tmp_path / "there.pt").read_text() == "mine" and not (tmp_path / "out.pt").exists()
 
 
-def test_dictionaries_of_fairseq_have_the_words(tiny_data, tmp_path):
+def test_a_shared_embedding_needs_one_dictionary(tiny_data, tmp_path, capsys):
+    checkpoint = train(tiny_data, tmp_path / "run", SYMBOL)
     data = larger(tiny_data, tmp_path / "data")
-    assert (
-        len(Dictionary.load(str(data / "dict.en.txt"))) == len(Dictionary.load(str(tiny_data / "dict.en.txt"))) + 8
-    )
+    with open(data / "dict.en.txt", "a") as file:
+        file.write("more 1\n")
+    assert grow(checkpoint, data, tmp_path / "grown.pt") == 1
+    assert "one dictionary for both" in capsys.readouterr().err
+    (data / "dict.en.txt").write_text("New York 7 x\n")
+    assert grow(checkpoint, data, tmp_path / "grown.pt") == 1
+    assert "not a dictionary" in capsys.readouterr().err and not (tmp_path / "grown.pt").exists()

@@ -60,7 +60,7 @@ def test_the_learning_rate_is_fairseq_s_for_all():
     assert all(torch.equal(one, other) for one, other in zip(before, params, strict=True))
 
 
-@pytest.mark.parametrize("settings", [{}, {"weight_decay": 0.1, "muon_momentum": 0.5}])
+@pytest.mark.parametrize("settings", [{"adam_eps": 1e-3}, {"weight_decay": 0.1, "muon_momentum": 0.5}])
 def test_a_restart_changes_nothing(settings):
     whole, parts = weights(), weights()
     first = optimizer(whole, **settings)
@@ -88,7 +88,21 @@ def test_settings_reach_muon():
     assert not any(torch.equal(ends[0], end) for end in ends[1:])
 
 
+def test_weight_decay_is_the_same_for_all():
+    ends = []
+    for settings in ({}, {"weight_decay": 0.1}):
+        params = weights()
+        before = [p.detach().clone() for p in params]
+        step(optimizer(params, **settings), params)
+        ends.append([p.detach() for p in params])
+    for start, free, decayed in zip(before, *ends, strict=True):
+        torch.testing.assert_close(free - decayed, LR * 0.1 * start, rtol=1e-3, atol=1e-7)
+
+
 def test_what_muon_is_not_for_is_refused():
+    for settings in ({"use_old_adam": True}, {"fp16_adam_stats": True}, {"muon_lr_factor": 0.0}):
+        with pytest.raises(FatalUserError, match="adam_muon has no|must be above 0"):
+            optimizer(weights(), **settings)
     with pytest.raises(FatalUserError, match="--embedding alone"):
         optimizer([nn.Parameter(torch.ones(3, 2)), nn.Parameter(torch.ones(2))])
     with pytest.raises(FatalUserError, match="--fp16-no-flatten-grads"):
