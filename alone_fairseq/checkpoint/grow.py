@@ -79,7 +79,7 @@ def grow(name: str, embedding: AloneEmbedding, symbols: Sequence[str], dtype: to
 
 
 def with_growth(state: dict[str, Any], growths: Sequence[Growth], data: str) -> dict[str, Any]:
-    """The checkpoint with the tensors that change, in its moving averages, too, for the dictionaries in ``data``."""
+    """The checkpoint, moving averages included, with the tensors that change, for the dictionaries in ``data``."""
     trained = state["model"]
     model, averages = dict(trained), {k: dict(v) for k, v in state["extra_state"].items() if k.startswith("ema")}
     for growth in growths:
