@@ -12,12 +12,11 @@ from fairseq.dataclass import ChoiceEnum
 from alone_fairseq.baselines import FactorizedEmbedding, LookupEmbedding
 from alone_fairseq.embedding import AloneEmbedding
 from alone_fairseq.errors import FatalUserError, UserError
-from alone_fairseq.filters import KINDS, check_one_of
+from alone_fairseq.filters import CODES_FROM, KINDS, check_one_of
 from alone_fairseq.storage import STORAGES
 from alone_fairseq.word_embedding import WordEmbedding
 
 EMBEDDINGS = ("alone", "factorized", "lookup")
-CODES_FROM = ("index", "symbol")
 
 PARAM_GROUP = "alone"  # fairseq's name for a group of parameters with an optimizer of its own
 

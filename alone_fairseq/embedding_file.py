@@ -18,6 +18,7 @@ from safetensors.torch import save
 from alone_fairseq.checkpoint.files import replacing
 from alone_fairseq.embedding import AloneEmbedding
 from alone_fairseq.errors import UserError
+from alone_fairseq.filters import CODES_FROM
 
 FORMAT = "alone_fairseq embedding 1"
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
@@ -28,8 +29,17 @@ def write(embedding: AloneEmbedding, path: str | os.PathLike, force: bool = Fals
     """Write the small file.
 
     Raises:
-        UserError: the filters were given and not drawn, so that no settings make them again; ``path`` is there
-            already and ``force`` is off, or cannot be written.
+        UserError: see ``content``; or ``path`` is there already and ``force`` is off, or cannot be written.
+    """
+    with replacing(path, force) as file:
+        file.write(content(embedding, dtype))
+
+
+def content(embedding: AloneEmbedding, dtype: torch.dtype) -> bytes:
+    """The bytes of the small file.
+
+    Raises:
+        UserError: the filters were given and not drawn, so that no settings make them again.
     """
     spec = embedding.filter_store.spec
     if spec is None:
@@ -44,8 +54,7 @@ def write(embedding: AloneEmbedding, path: str | os.PathLike, force: bool = Fals
     tensors = {
         name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in embedding.state_dict().items()
     }
-    with replacing(path, force) as file:
-        file.write(save(tensors, {"format": FORMAT, "settings": json.dumps(settings)}))
+    return save(tensors, {"format": FORMAT, "settings": json.dumps(settings)})
 
 
 def read(path: str | os.PathLike, symbols: Sequence[str] | None = None, **options) -> AloneEmbedding:
@@ -88,11 +97,7 @@ def read_settings(metadata: Mapping[str, str], tensors: Mapping[str, torch.Tenso
         tensors[f"weights.{layer}"] for layer in range(sum(name.startswith("weights.") for name in tensors))
     ]
     base = tensors["base"]
-    if (
-        metadata["format"] != FORMAT
-        or base.dtype not in DTYPES
-        or settings["codes_from"] not in ("index", "symbol")
-    ):
+    if metadata["format"] != FORMAT or base.dtype not in DTYPES or settings["codes_from"] not in CODES_FROM:
         raise ValueError(metadata["format"])
     if (settings["dim"], settings["embedding_dim"]) != (len(base), len(weights[-1])):
         raise ValueError("sizes")

@@ -15,6 +15,7 @@ import numpy as np
 from alone_fairseq.errors import UserError
 
 KINDS = ("real", "binary")
+CODES_FROM = ("index", "symbol")  # what a word's columns follow from
 
 # Below this many elements two words with different columns may still get the same binary filter.
 _FEW_BITS = 128

@@ -8,10 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from alone_fairseq.checkpoint.files import without_optimizer
 from alone_fairseq.checkpoint.fit import Fit, Quality, quality
 from alone_fairseq.config import EmbeddingConfig
 from alone_fairseq.errors import UserError
-from alone_fairseq.export.plain import OUTPUT, Plain
+from alone_fairseq.export.plain import Plain, matrix_key
 from alone_fairseq.transformer import TransformerAloneModel
 from alone_fairseq.word_embedding import WordEmbedding
 
@@ -57,10 +58,9 @@ def parts(plain: Plain, model: torch.nn.Module) -> Iterator[Part]:
     """The embeddings of ``model``, each once."""
     for name, module in model.named_modules():
         if isinstance(module, WordEmbedding):
-            matrix = name.removesuffix(OUTPUT) + ".output_projection" if name.endswith(OUTPUT) else name
             task = plain.task
             dictionary = task.source_dictionary if name.startswith("encoder") else task.target_dictionary
-            yield Part(name, module, plain.weights[f"{matrix}.weight"], word_weights(dictionary))
+            yield Part(name, module, plain.weights[matrix_key(name)], word_weights(dictionary))
 
 
 def word_weights(dictionary) -> Tensor:
@@ -95,9 +95,7 @@ def checkpoint(state: dict[str, Any], model: torch.nn.Module, settings: Namespac
     made = {
         **state,
         "model": {key: tensor.to(dtype) for key, tensor in model.state_dict().items()},
-        "optimizer_history": [{"optimizer_name": "FairseqAdam", "lr_scheduler_state": {}, "num_updates": 0}],
-        "extra_state": {"train_iterator": {"epoch": 1}},
-        "last_optimizer_state": None,
+        **without_optimizer(updates=0),
     }
     if isinstance(state.get("args"), Namespace):
         return made | {"args": settings}

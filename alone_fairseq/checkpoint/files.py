@@ -129,6 +129,15 @@ def _no_checkpoint(path):
     return UserError(f"{path}: not a checkpoint, or cut short; if it was copied, copy it again")
 
 
+def without_optimizer(updates: int) -> dict[str, Any]:
+    """What fairseq looks for in a checkpoint beside model and configuration, without an optimizer's state."""
+    return {
+        "optimizer_history": [{"optimizer_name": "FairseqAdam", "lr_scheduler_state": {}, "num_updates": updates}],
+        "extra_state": {"train_iterator": {"epoch": 1}},
+        "last_optimizer_state": None,
+    }
+
+
 def settings_of(state: Mapping[str, Any], part: str) -> Mapping[str, Any]:
     """The settings of a checkpoint's ``part``, ``model`` or ``task``, whichever fairseq wrote it.
 

@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from alone_fairseq.cli.arguments import positive
 from alone_fairseq.errors import UserError
-from alone_fairseq.filters import KINDS
+from alone_fairseq.filters import CODES_FROM, KINDS
 
 SAVE_EVERY = 30  # seconds
 
@@ -34,7 +34,7 @@ def add_parser(subparsers):
     )
     parser.add_argument("--filter", choices=KINDS, default="real", help="kind of filter (real)")
     parser.add_argument(
-        "--codes-from", choices=("index", "symbol"), default="index", help="what a filter follows from (index)"
+        "--codes-from", choices=CODES_FROM, default="index", help="what a filter follows from (index)"
     )
     parser.add_argument("--seed", type=int, default=1, help="seed of the filters (1)")
     parser.add_argument("--updates", type=positive, default=1000, metavar="N", help="of the fit (1000)")
@@ -153,5 +153,6 @@ def report(plain, model, bytes_before, bytes_after):
 
 
 def embedding_parameters(model) -> int:
-    parts = ("embed_tokens.", "output_embedding.", "output_projection.")
-    return sum(p.numel() for name, p in model.named_parameters() if any(part in name for part in parts))
+    from alone_fairseq.checkpoint.contents import EMBEDDING
+
+    return sum(p.numel() for name, p in model.named_parameters() if EMBEDDING.fullmatch(name))

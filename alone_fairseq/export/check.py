@@ -1,13 +1,14 @@
 """Whether an exported model says the same as the one it was made from."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from alone_fairseq.errors import UserError
+from alone_fairseq.export.plain import Plain
 
 FLOAT32_BOUND = 1e-4  # of log-probabilities
 
@@ -39,6 +40,13 @@ def log_probabilities(model, task, pair: Pair) -> Tensor:
     source = torch.cat([pair.source, eos])[None]
     logits, _ = model(source, torch.tensor([source.shape[1]]), torch.cat([eos, pair.target])[None])
     return logits[0].float().log_softmax(-1)
+
+
+def compare(plain: Plain, theirs: Callable[[Pair], Tensor], bound: float) -> None:
+    """Score random sentences with the original and with ``theirs``, which answers like ``log_probabilities``."""
+    pairs = random_pairs(plain.task, plain.model)
+    ours = [log_probabilities(plain.model, plain.task, pair) for pair in pairs]
+    report_difference(largest_difference(ours, list(map(theirs, pairs))), bound)
 
 
 def largest_difference(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> float:

@@ -13,14 +13,8 @@ from fairseq.dataclass.utils import convert_namespace_to_omegaconf
 from fairseq.models.transformer import TransformerModel
 from omegaconf import OmegaConf
 
-from alone_fairseq.checkpoint.files import load_checkpoint, replacing, save_checkpoint
-from alone_fairseq.export.check import (
-    FLOAT32_BOUND,
-    largest_difference,
-    log_probabilities,
-    random_pairs,
-    report_difference,
-)
+from alone_fairseq.checkpoint.files import load_checkpoint, replacing, save_checkpoint, without_optimizer
+from alone_fairseq.export.check import FLOAT32_BOUND, compare, log_probabilities
 from alone_fairseq.export.plain import Plain
 
 BOUND = {torch.float32: FLOAT32_BOUND, torch.float16: 3e-2}
@@ -47,12 +41,8 @@ def plain_state(plain: Plain, weights: dict[str, torch.Tensor]) -> dict[str, Any
         "args": None,
         "cfg": configuration,
         "model": weights,
-        "optimizer_history": [
-            {"optimizer_name": "FairseqAdam", "lr_scheduler_state": {}, "num_updates": plain.updates}
-        ],
         "task_state": {},
-        "extra_state": {"train_iterator": {"epoch": 1}},
-        "last_optimizer_state": None,
+        **without_optimizer(plain.updates),
     }
 
 
@@ -60,6 +50,4 @@ def check(plain: Plain, weights: dict[str, torch.Tensor], bound: float) -> None:
     """Score sentences with fairseq's own model."""
     stock = TransformerModel.build_model(Namespace(**vars(plain.settings)), plain.task).eval()
     stock.load_state_dict({key: tensor.float() for key, tensor in weights.items()})
-    pairs = random_pairs(plain.task, plain.model)
-    scores = [[log_probabilities(model, plain.task, pair) for pair in pairs] for model in (plain.model, stock)]
-    report_difference(largest_difference(*scores), bound)
+    compare(plain, lambda pair: log_probabilities(stock, plain.task, pair), bound)

@@ -14,14 +14,7 @@ from safetensors.torch import save
 
 from alone_fairseq.checkpoint.files import replacing_folder
 from alone_fairseq.errors import UserError
-from alone_fairseq.export.check import (
-    FLOAT32_BOUND,
-    Pair,
-    largest_difference,
-    log_probabilities,
-    random_pairs,
-    report_difference,
-)
+from alone_fairseq.export.check import FLOAT32_BOUND, Pair, compare
 from alone_fairseq.export.plain import Plain
 from alone_fairseq.text import TextSettings
 
@@ -175,6 +168,4 @@ def check(plain: Plain, folder: Path) -> None:
         logits = model(input_ids=source, decoder_input_ids=target, use_cache=False).logits
         return logits[0].float().log_softmax(-1)
 
-    pairs = random_pairs(plain.task, plain.model)
-    ours = [log_probabilities(plain.model, plain.task, pair) for pair in pairs]
-    report_difference(largest_difference(ours, list(map(theirs, pairs))), FLOAT32_BOUND)
+    compare(plain, theirs, FLOAT32_BOUND)

@@ -1,5 +1,6 @@
 """The plain Transformer that a model with any of our embeddings is at inference."""
 
+import re
 from argparse import Namespace
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -16,8 +17,6 @@ from alone_fairseq.config import EmbeddingConfig
 from alone_fairseq.errors import UserError
 from alone_fairseq.translate import direction, load_models
 from alone_fairseq.word_embedding import WordEmbedding
-
-OUTPUT = ".output_embedding"  # of a decoder; of a plain one the projection's weight
 
 
 @dataclass
@@ -78,12 +77,15 @@ def plain_weights(model) -> dict[str, Tensor]:
     matrices: dict[WordEmbedding, Tensor] = {}
     with torch.no_grad():
         for name, module in embeddings.items():
-            if name.endswith(OUTPUT):
-                name = name.removesuffix(OUTPUT) + ".output_projection"
             if module not in matrices:
                 matrices[module] = module.matrix().detach().contiguous()
-            weights[f"{name}.weight"] = matrices[module]
+            weights[matrix_key(name)] = matrices[module]
     return weights
+
+
+def matrix_key(embedding: str) -> str:
+    """Where the plain model has the matrix of a named embedding; an output's is the projection's weight."""
+    return re.sub(r"\boutput_embedding$", "output_projection", embedding) + ".weight"
 
 
 def plain_settings(trained: Mapping[str, Any], model) -> Namespace:

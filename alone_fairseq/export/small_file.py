@@ -21,10 +21,11 @@ def write(plain: Plain, output: Path, force: bool, dtype: torch.dtype) -> None:
         raise UserError("safetensors: encoder and decoder have an embedding each; only a shared one is exported")
     symbols = embedding.filter_store.spec.symbols
     with replacing(output, force) as file:
-        embedding_file.write(embedding, file.name, force=True, dtype=dtype)
+        file.write(embedding_file.content(embedding, dtype))
+        file.flush()
         with torch.no_grad():
             read = embedding_file.read(file.name, symbols).eval().matrix().float()
             difference = (read - embedding.matrix()).abs().max().item()
         if not difference <= BOUND[dtype]:
             raise UserError(f"{output}: read again, its matrix differs by {difference:.1e}; nothing is written")
-        print(f"largest difference of the matrix: {difference:.1e}, {Path(file.name).stat().st_size:,} bytes")
+        print(f"largest difference of the matrix: {difference:.1e}, {file.tell():,} bytes")

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -25,6 +26,7 @@ SMALL_LM = (
     " --decoder-embed-dim 16 --decoder-ffn-embed-dim 16 --decoder-attention-heads 2 --alone-inter-dim 32"
     " --tokens-per-sample 40"
 )
+SEARCH = f"--user-dir {USER_DIR} --cpu --beam 3 --no-progress-bar --required-batch-size-multiple 1"
 TRAINING = (
     "--optimizer adam --lr 0.005 --max-tokens 400 --required-batch-size-multiple 1 --cpu --num-workers 0"
     " --no-progress-bar --disable-validation"
@@ -108,3 +110,9 @@ def sentences(task, count: int = 4) -> dict:
     task.load_dataset("train")
     data = task.dataset("train")
     return data.collater([data[i] for i in range(count)])
+
+
+def lines(kind: str, log: str) -> list[str]:
+    """The lines of one kind (S, H, ...) in the output of fairseq-generate, in the order of the input."""
+    found = re.findall(rf"^{kind}-(\d+)\t(.*)$", log, re.M)
+    return [text for _, text in sorted(found, key=lambda match: int(match[0]))]

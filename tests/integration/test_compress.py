@@ -4,9 +4,8 @@ import re
 
 import pytest
 import torch
-from commands import SMALL_LM, language_model_data, load, run, train
+from commands import SEARCH, SMALL_LM, language_model_data, lines, load, run, train
 from fairseq_cli import generate
-from test_generation import SEARCH, lines
 
 from alone_fairseq import AloneEmbedding
 from alone_fairseq.cli import compress as command

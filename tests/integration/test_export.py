@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from commands import SMALL_LM, USER_DIR, language_model_data, load, run, train
+from commands import SEARCH, SMALL_LM, USER_DIR, language_model_data, lines, load, run, train
 from fairseq_cli import generate
 from safetensors.torch import load_file, save, save_file
-from test_generation import SEARCH, lines
 
 from alone_fairseq import AloneEmbedding, UserError, embedding_file
 from alone_fairseq.checkpoint.files import load_checkpoint, replacing_folder

@@ -7,11 +7,13 @@ from argparse import Namespace
 import pytest
 import torch
 from commands import (
+    SEARCH,
     SMALL_LM,
     USER_DIR,
     build,
     count_calls,
     language_model_data,
+    lines,
     load,
     run,
     sentences,
@@ -29,18 +31,11 @@ UNUSUAL = (
     " --no-share-all-embeddings --share-decoder-input-output-embed --max-update 40"
     " --lr-scheduler inverse_sqrt --warmup-updates 10"
 )
-SEARCH = f"--user-dir {USER_DIR} --cpu --beam 3 --no-progress-bar --required-batch-size-multiple 1"
 
 
 @pytest.fixture(scope="module")
 def checkpoint(tiny_data, tmp_path_factory):
     return train(tiny_data, tmp_path_factory.mktemp("unusual"), UNUSUAL)
-
-
-def lines(kind: str, log: str) -> list[str]:
-    """The lines of one kind (S, H, ...) in the output of fairseq-generate, in the order of the input."""
-    found = re.findall(rf"^{kind}-(\d+)\t(.*)$", log, re.M)
-    return [text for _, text in sorted(found, key=lambda match: int(match[0]))]
 
 
 def test_generate_interactive_and_from_pretrained_agree(tiny_data, checkpoint, tmp_path):

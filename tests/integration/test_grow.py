@@ -2,9 +2,8 @@
 
 import pytest
 import torch
-from commands import load, run, train
+from commands import SEARCH, lines, load, run, train
 from fairseq_cli import generate
-from test_generation import SEARCH, lines
 
 from alone_fairseq.cli import main
 
