@@ -8,7 +8,7 @@
 #
 #   --data DIR          the raw text
 #   --system NAME       lookup, factorized, ALONE with real or binary filters, or fast: ALONE with real filters and
-#                       the README's settings for short budgets (real)
+#                       the settings for short budgets that README.md names (real)
 #   --size N            D_inter of ALONE (1024); r of factorized, D_inter of fast (as many parameters as ALONE
 #                       with 1024)
 #   --seed N            seed of the training (1)
