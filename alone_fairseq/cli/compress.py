@@ -1,6 +1,7 @@
 """``alone compress``: a trained model with small embeddings."""
 
 import json
+import sys
 import time
 from argparse import Namespace
 from pathlib import Path
@@ -89,6 +90,13 @@ def run(arguments):
                 model = compress.build(plain, settings)
         except UserError as error:  # which speaks of fairseq-train's options
             raise UserError(str(error).replace("--alone-", "--")) from None
+        before, after = embedding_parameters(plain.model), embedding_parameters(model)
+        if after >= before:
+            print(
+                f"alone compress: warning: {after:,} embedding parameters in place of {before:,}, which saves"
+                " none; a smaller --inter-dim does",
+                file=sys.stderr,
+            )
         scores = {"before": test.score(arguments.checkpoint, "BLEU before")} if test else {}
         device = torch.device("cuda" if torch.cuda.is_available() and not arguments.cpu else "cpu")
         unfinished = Unfinished(Path(f"{arguments.output}.unfinished"), arguments)
@@ -196,14 +204,19 @@ class Unfinished:
         self.path.unlink(missing_ok=True)
 
 
+def embedding_parameters(model) -> int:
+    from alone_fairseq.checkpoint.contents import EMBEDDING
+
+    return sum(p.numel() for name, p in model.named_parameters() if EMBEDDING.fullmatch(name))
+
+
 def sizes(old, new, original, state):
-    from alone_fairseq.checkpoint.contents import EMBEDDING, stored_bytes
+    from alone_fairseq.checkpoint.contents import stored_bytes
 
     def counts(model, stored):
-        named = [(name, p.numel()) for name, p in model.named_parameters()]
         return {
-            "parameters": sum(count for _, count in named),
-            "embedding_parameters": sum(count for name, count in named if EMBEDDING.fullmatch(name)),
+            "parameters": sum(p.numel() for p in model.parameters()),
+            "embedding_parameters": embedding_parameters(model),
             "weight_bytes": stored_bytes(stored["model"].values()),
         }
 

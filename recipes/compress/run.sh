@@ -36,7 +36,7 @@ stop_stage=5
 
 share=5  # updates of the original's training by those of the tuning
 # The rest of the settings is that of the original's training.
-tuning=(--optimizer adam_muon --lr 1e-3 --lr-scheduler polynomial_decay --warmup-updates 50 --patience -1
+tuning=(--optimizer adam_muon --lr 1e-3 --lr-scheduler polynomial_decay --warmup-updates 50 --max-epoch 0 --patience -1
   --alone-relu-dropout 0 --alone-center)
 declare -A criteria=(
   [references]="--criterion label_smoothed_cross_entropy"

@@ -4,12 +4,7 @@
 
 # choose_devices: from --gpus and --processes.
 choose_devices() {
-  local count
-  gpus=${gpus:-$(count_gpus)}
-  count=$((gpus ? gpus : processes))
-  [[ $size == base ]] || batches=$count
-  ((batches % count == 0)) || die "$count GPUs or processes do not divide the $batches batches of an update; choose" \
-    "1, 2, 4, 8, ... up to $batches"
+  count_devices "$batches"
   use_devices "$gpus" "$processes"
   device+=(--update-freq $((batches / count)))
 }

@@ -70,11 +70,11 @@ valid_size=8000 test_size=2000  # of Gigaword
 
 # The same recipe in miniature.
 small() {
-  batches=1
+  batches=2
   base=(--arch transformer_alone_gigaword
     --encoder-embed-dim 256 --encoder-ffn-embed-dim 1024 --encoder-layers 3 --encoder-attention-heads 4
     --decoder-embed-dim 256 --decoder-ffn-embed-dim 1024 --decoder-layers 3 --decoder-attention-heads 4
-    --max-tokens 4096 --lr 0.002 --warmup-updates 1000 --dropout 0.1 --patience 5)
+    --max-tokens 2048 --lr 0.002 --warmup-updates 1000 --dropout 0.1 --patience 5)
   : "${words:=40}" "${bpe_size:=8200}" "${max_minutes:=60}"
 }
 

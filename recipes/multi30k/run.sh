@@ -15,9 +15,10 @@
 #   --work DIR          for all that is made; systems share the prepared text (work/multi30k)
 #   --bpe NAME          subword_nmt, after the tokenizer of Moses, or sentencepiece (subword_nmt)
 #   --bpe-size N        merges of subword_nmt, pieces of sentencepiece, for both languages (8000)
-#   --max-minutes N     limit of the training, which else ends after 5 validations without a gain (45)
-#   --stage N           first stage: 1 text, 2 binarise, 3 train, 4 average, 5 translate, 6 score (1)
-#   --stop-stage N      last stage (6)
+#   --max-minutes N     limit of stage 3, which else ends after 10 epochs or 5 validations without a gain (45)
+#   --cool-down N       epochs of stage 4, in which the learning rate goes from where it was down to 0 (6)
+#   --stage N           first stage: 1 text, 2 binarise, 3 train, 4 cool down, 5 average, 6 translate, 7 score (1)
+#   --stop-stage N      last stage (7)
 #
 # Example: recipes/multi30k/run.sh --data multi30k --system lookup --seed 2
 
@@ -32,11 +33,13 @@ work=work/multi30k
 bpe=subword_nmt
 bpe_size=8000
 max_minutes=45
+cool_down=6
 stage=1
-stop_stage=6
+stop_stage=7
 
 # The same for all systems.
 dim=256
+task=(--task translation --source-lang en --target-lang de --arch transformer_alone)
 model=(--encoder-embed-dim "$dim" --encoder-ffn-embed-dim 512 --encoder-layers 3 --encoder-attention-heads 4
   --decoder-embed-dim "$dim" --decoder-ffn-embed-dim 512 --decoder-layers 3 --decoder-attention-heads 4
   --dropout 0.1)
@@ -44,9 +47,9 @@ optimizer=adam
 optimisation=(--criterion label_smoothed_cross_entropy --label-smoothing 0.1
   --adam-betas '(0.9, 0.98)' --clip-norm 0.0
   --lr 2e-3 --lr-scheduler inverse_sqrt --warmup-updates 1000
-  --max-tokens 2048 --patience 5
+  --max-tokens 2048 --max-epoch 10 --patience 5
   --required-batch-size-multiple 1)  # at its default, 8, fairseq leaves the last few sentences out
-average=10  # newest checkpoints, one an epoch
+average=3  # newest checkpoints, one an epoch
 beam=5
 
 # Of ALONE: D_inter; dropout after the ReLU, until so many updates.
@@ -61,12 +64,12 @@ sets=(train val test_2016_flickr)
 
 recipes=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 . "$recipes/lib/options.sh"
-parse_options "data system size seed work bpe bpe_size max_minutes stage stop_stage" "$@"
+parse_options "data system size seed work bpe bpe_size max_minutes cool_down stage stop_stage" "$@"
 one_of system lookup factorized real binary fast
 one_of bpe subword_nmt sentencepiece
-one_of stage {1..6}
-one_of stop_stage {1..6}
-numbers seed bpe_size max_minutes ${size:+size}
+one_of stage {1..7}
+one_of stop_stage {1..7}
+numbers seed bpe_size max_minutes cool_down ${size:+size}
 [[ -z $size || $system != lookup ]] || die "--size is not for a lookup, which has $dim elements a word"
 [[ -n $data ]] || die "--data DIR is missing; see $0 --help"
 . "$recipes/lib/stages.sh"
@@ -125,8 +128,8 @@ case $system in
       --alone-relu-dropout 0 --alone-center --alone-own-rows "$own_rows" --fp16-no-flatten-grads)
     ;;
 esac
-settings=("${embedding[@]}" "${model[@]}" --optimizer "$optimizer" "${optimisation[@]}" --keep-last-epochs "$average" --seed "$seed"
-  "${rest[@]}")
+settings=("${embedding[@]}" "${model[@]}" --optimizer "$optimizer" "${optimisation[@]}"
+  --keep-last-epochs "$average" --seed "$seed" "${rest[@]}")
 command=${settings[*]}
 run_settings=$text_settings$'\n'"beam $beam"$'\n'${command// --/$'\n'--}
 
@@ -139,21 +142,34 @@ fi
 
 if run_stage 3 "train, $run/train.log" "$run/trained"; then
   echo "$run_settings" > "$run/settings"
-  train "$bin" "$run" --task translation --source-lang en --target-lang de \
-    --arch transformer_alone "${settings[@]}" \
+  train "$bin" "$run" "${task[@]}" "${settings[@]}" \
     --stop-time-hours "$(awk "BEGIN { print $max_minutes / 60 }")"
+  [[ -n $(epoch_checkpoints "$run") ]] || die "$run: the training ended within its first epoch; give it more time"
   touch "$run/trained"
 fi
 
-averaged=$run/averaged.pt
-if run_stage 4 "average" "$averaged"; then
+if [[ -n $(epoch_checkpoints "$run/cooled") ]]; then
+  same_settings "$run/cooled/settings" "cool_down $cool_down"
+fi
+if run_stage 4 "cool down, $run/train.log" "$run/cooled/done"; then
   need 3 "$run/trained"
-  average_newest "$run" "$average" "$averaged"
+  echo "cool_down $cool_down" > "$run/cooled/settings"
+  trained=$(epoch_checkpoints "$run" | tail -n 1)
+  cooling=$(python "$recipes/lib/cool_down.py" "$trained" "$cool_down")
+  read -ra cooling <<< "$cooling"
+  log=$run/train.log train "$bin" "$run/cooled" "${task[@]}" "${settings[@]}" --restore-file "$trained" "${cooling[@]}"
+  touch "$run/cooled/done"
+fi
+
+averaged=$run/averaged.pt
+if run_stage 5 "average" "$averaged"; then
+  need 4 "$run/cooled/done"
+  average_newest "$run/cooled" "$average" "$averaged"
 fi
 
 for set in "${sets[@]:1}"; do
-  if run_stage 5 "translate $set" "$run/$set.de"; then
-    need 4 "$averaged"
+  if run_stage 6 "translate $set" "$run/$set.de"; then
+    need 5 "$averaged"
     alone translate --checkpoint "$averaged" --data "$bin" --beam "$beam" \
       < "$text/raw/$set.en" > "$run/$set.de.tmp"
     publish "$run/$set.de"
@@ -161,8 +177,8 @@ for set in "${sets[@]:1}"; do
 done
 
 for set in "${sets[@]:1}"; do
-  if run_stage 6 "score $set" "$run/$set.bleu"; then
-    need 5 "$run/$set.de"
+  if run_stage 7 "score $set" "$run/$set.bleu"; then
+    need 6 "$run/$set.de"
     sacrebleu "$text/raw/$set.de" --input "$run/$set.de" --metrics bleu --width 2 --format text \
       > "$run/$set.bleu.tmp"
     publish "$run/$set.bleu"

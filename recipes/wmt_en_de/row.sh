@@ -2,17 +2,9 @@
 # A row of the table: what conf/ says of it, the machines it is trained on, and what its translations are scored with.
 # shellcheck disable=SC2154,SC2034  # settings of run.sh; row, reference(s) are for it
 
-# choose_devices: from --gpus, --processes and --machines; sets `count`, processes that train together.
+# choose_devices: from --gpus, --processes and --machines.
 choose_devices() {
-  local here=0
-  [[ $gpus == 0 ]] || here=$(count_gpus)
-  gpus=${gpus:-$((here * machines))}
-  count=$((gpus ? gpus : processes))
-  ((batches % count == 0)) || die "$count $([[ $gpus == 0 ]] && echo processes || echo GPUs) do not divide the" \
-    "$batches batches of an update; choose 1, 2, 4, 8, ... up to $batches"
-  ((count % machines == 0)) || die "$count GPUs or processes are not as many on each of $machines machines"
-  [[ -n $dry_run ]] || ((gpus / machines <= here)) ||
-    die "--gpus $gpus: this machine has $here, and should give $((gpus / machines))"
+  count_devices "$batches" "$machines"
   ((machines == 1)) || [[ $head =~ ^[^:]+:[0-9]+$ ]] || die "--head must be HOST:PORT, not '$head'"
   ((machine < machines)) || die "--machine must be below $machines, not $machine"
   use_devices "$gpus" "$processes" "$machines" "$machine" "$head"

@@ -96,6 +96,8 @@ def pairs(tmp_path) -> Path:
         (["--gigaword", "nowhere"], "--gigaword or --pairs, not both"),
         (["--keep-digits"], "--keep-digits and --no-unk are for --gigaword"),
         (["--gpus", "0", "--exceptions", "."], "--exceptions .: no *.exc in it"),
+        (["--gpus", "64"], "--gpus 64: this machine has "),
+        (["--gpus", "3"], "3 GPUs do not divide the 64 batches"),
         (["--stop-stage", "3", "--stage", "3"], "text: not there; run stage 2 first"),
     ],
 )

@@ -10,11 +10,12 @@ from commands import RECIPES, call, files, refusal
 from recipe_runs import TINY, recipe, write_text
 
 from alone_fairseq.checkpoint.contents import read_contents
+from alone_fairseq.checkpoint.files import load_checkpoint, update_number
 from alone_fairseq.text import TextPipeline, TextSettings
 
 pytestmark = pytest.mark.xdist_group("multi30k")
 
-SETTINGS = ["--bpe-size", "60", "--size", "32"]
+SETTINGS = ["--bpe-size", "60", "--size", "32", "--cool-down", "2"]
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +61,7 @@ def test_a_second_run_changes_no_file(finished, data):
     before = files(finished)
     result = recipe(data, finished, *SETTINGS, tiny=TINY)
     assert result.returncode == 0
-    assert result.stdout.count("done already") == len(result.stdout.splitlines()) == 8
+    assert result.stdout.count("done already") == len(result.stdout.splitlines()) == 9
     assert files(finished) == before
 
 
@@ -74,6 +75,42 @@ def test_training_goes_on_from_the_newest_epoch(finished, data, tmp_path):
     assert "checkpoint1.pt (epoch 2 @" in result.stdout
     assert (run / "checkpoints" / "checkpoint2.pt").exists()
     assert (run / "trained").exists()
+
+
+def rate(checkpoint: Path) -> tuple[int, float]:
+    """Number of updates, and the learning rate of the next one."""
+    state = load_checkpoint(checkpoint)
+    return update_number(state), state["last_optimizer_state"]["param_groups"][0]["lr"]
+
+
+def test_the_learning_rate_goes_down_to_0_in_a_line_even_if_stopped_on_the_way(finished, data, tmp_path):
+    work = Path(shutil.copytree(finished, tmp_path / "work"))
+    run = work / "real-32-seed1"
+    cooled = run / "cooled" / "checkpoints"
+    for path in (run / "cooled" / "done", run / "averaged.pt", cooled / "checkpoint4.pt"):
+        path.unlink()
+    result = recipe(data, work, *SETTINGS, "--stop-stage", "5", tiny=TINY)
+    assert result.returncode == 0, result.stderr
+    assert "checkpoint3.pt (epoch 4 @" in result.stdout
+    (start, first), (middle, half), (end, last) = (
+        rate(run / "checkpoints" / "checkpoint2.pt"),
+        rate(cooled / "checkpoint3.pt"),
+        rate(cooled / "checkpoint4.pt"),
+    )
+    assert end == 2 * start and middle == 1.5 * start
+    assert last == 0 and half == pytest.approx(first / 2) and first > 0
+    assert read_contents(run / "averaged.pt")[0].updates == end
+
+
+def test_cooling_down_for_another_number_of_epochs_does_not_mix_with_old_outputs(finished, data):
+    line = refusal(recipe(data, finished, "--bpe-size", "60", "--size", "32", "--cool-down", "3", tiny=TINY))
+    assert "'cool_down 2'" in line and "'cool_down 3'" in line
+
+
+def test_a_checkpoint_without_its_optimizer_cannot_cool_down(finished):
+    averaged = finished / "real-32-seed1" / "averaged.pt"
+    result = call(sys.executable, RECIPES / "lib" / "cool_down.py", averaged, 2)
+    assert "cannot go on from it" in refusal(result)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +141,7 @@ def test_other_text_does_not_mix_with_old_outputs(finished, bad):
         (["--seed"], "option '--seed' needs a value"),
         (["--seed", "one"], "--seed must be a whole number above 0, not 'one'"),
         (["--system", "glove"], "--system must be one of lookup factorized real binary fast, not 'glove'"),
-        (["--stage", "7"], "--stage must be one of 1 2 3 4 5 6, not '7'"),
+        (["--stage", "8"], "--stage must be one of 1 2 3 4 5 6 7, not '8'"),
         (["--system", "lookup", "--size", "64"], "--size is not for a lookup"),
         (["--stage", "2"], "text: not there; run stage 1 first"),
         (["--stage", "4"], "bin: not there; run stage 2 first"),
@@ -172,7 +209,7 @@ def test_the_fast_system_has_its_settings(finished, data, tmp_path):
 def test_help_shows_all_options_and_an_example(data):
     result = call(RECIPES / "multi30k" / "run.sh", "--help")
     assert result.returncode == 0
-    names = "data system size seed work bpe bpe-size max-minutes stage stop-stage"
+    names = "data system size seed work bpe bpe-size max-minutes cool-down stage stop-stage"
     assert re.findall(r"^  --(\S+)", result.stdout, re.M) == names.split()
     assert "Example: recipes/multi30k/run.sh --data" in result.stdout
 

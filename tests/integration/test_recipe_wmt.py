@@ -148,6 +148,7 @@ def test_the_update_frequency_follows_from_the_gpus(gpus, update_freq):
         (["--gpus", "3"], "3 GPUs do not divide the 128 batches of an update; choose 1, 2, 4, 8, ... up to 128"),
         (["--gpus", "0", "--processes", "5"], "5 processes do not divide the 128 batches"),
         (["--gpus", "128"], "--gpus 128: this machine has "),
+        (["--gpus", "1", "--processes", "2"], "--processes is for training without GPUs: leave it out"),
         (["--gpus", "one"], "--gpus must be a whole number from 0 on, not 'one'"),
         (["--size", "large"], "--size must be one of base small, not 'large'"),
         (["--stage", "9"], "--stage must be one of 1 2 3 4 5 6 7 8"),
