@@ -9,6 +9,7 @@ import json
 import logging
 import re
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -157,6 +158,12 @@ def score_rows(runs: list[Run], test: Test, length: str) -> list[tuple]:
     return rows
 
 
+def wanted_lengths(folders: Iterable[Path], name: str) -> list[str]:
+    """Those that headlines of a test set were written and measured for."""
+    paths = (path for folder in folders for path in folder.glob(f"{name}-*.best.lengths-*"))
+    return sorted({path.name.rpartition("-")[2] for path in paths}, key=int)
+
+
 def length_rows(runs: list[Run], test: Test, lengths: list[str]) -> list[tuple]:
     """Mean absolute and squared deviation of one-best headlines, in characters, by wanted length."""
     rows = []
@@ -185,13 +192,14 @@ def main() -> None:
     )
     parser.add_argument("--work", type=Path, default="work/headline", help="of run.sh (work/headline)")
     parser.add_argument("--set", choices=["duc2004", "duc2003", "test"], help="(duc2004 where it is, else test)")
-    parser.add_argument("--length", default="75", help="wanted length of the headlines that are scored (75)")
+    parser.add_argument("--length", help="wanted length of the headlines that are scored (75, else the largest)")
     parser.add_argument("--exceptions", type=Path, metavar="DIR", help="of run.sh")
     arguments = parser.parse_args()
     logging.disable(logging.INFO)  # of Matplotlib
     work = arguments.work
-    length = arguments.length
     name = arguments.set or ("duc2004" if (work / "duc").is_dir() else "test")
+    lengths = wanted_lengths(work.iterdir() if work.is_dir() else (), name)
+    length = arguments.length or ("75" if "75" in lengths or not lengths else lengths[-1])
     runs = finished_runs(work, name, length)
     if not runs:
         parser.error(
@@ -199,8 +207,7 @@ def main() -> None:
         )
     exceptions = sorted(arguments.exceptions.glob("*.exc")) if arguments.exceptions else []
     test = read_test(work, name, exceptions)
-    wanted = {path.name.rpartition("-")[2] for run in runs for path in run.folder.glob(f"{name}-*.best.lengths-*")}
-    lengths = sorted(wanted, key=int)
+    lengths = wanted_lengths((run.folder for run in runs), name)
     heads, rows = (*HEADS, *PAPER, *TRAINING), score_rows(runs, test, length)
     deviations = length_rows(runs, test, lengths)
     length_heads = ("row", "lengths", "seed", *(f"{one} characters" for one in lengths))

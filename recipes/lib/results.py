@@ -88,6 +88,11 @@ def finished_runs(work: Path, systems: Iterable[str], last_set: str) -> list[Run
     return sorted(runs, key=lambda r: (order.index(r.system), -r.contents.embedding_parameters, r.variant, r.seed))
 
 
+def signatures(runs: Iterable[Run], name: str) -> str:
+    """Of the scores of a set: one, unless runs were scored by different versions or references."""
+    return ", ".join(dict.fromkeys(run.score(name)[0] for run in runs))
+
+
 def read_lines(path: Path) -> list[str]:
     # Not read_text(): it would take a carriage return within a line for the line's end.
     return path.read_bytes().decode().removesuffix("\n").split("\n")

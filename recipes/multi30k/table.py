@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "lib"))
 
-from results import NOT_RUN, Run, against_lookup, finished_runs, markdown, plot_by_size, read_lines
+from results import NOT_RUN, Run, against_lookup, finished_runs, markdown, plot_by_size, read_lines, signatures
 
 from alone_fairseq.checkpoint.files import replacing
 
@@ -68,7 +68,7 @@ def main() -> None:
         parser.error(f"{arguments.work}: no finished run; start with recipes/multi30k/run.sh")
     print(table(runs, read_lines(arguments.work / "text" / "raw" / f"{TEST}.de")))
     seeds = sorted({run.seed for run in runs})
-    print(f"\n{'One seed' if len(seeds) == 1 else f'{len(seeds)} seeds'}. sacreBLEU {runs[0].score(TEST)[0]};")
+    print(f"\n{'One seed' if len(seeds) == 1 else f'{len(seeds)} seeds'}. sacreBLEU {signatures(runs, TEST)};")
     print("against lookup: paired bootstrap of 1,000 samples with the lookup of the same seed, on test_2016.")
     if arguments.plot:
         curves = {label: [] for label in SYSTEMS.values()}

@@ -21,6 +21,7 @@ from results import (
     plain,
     plot_by_size,
     read_lines,
+    signatures,
     write_csv,
 )
 
@@ -148,7 +149,7 @@ def main() -> None:
     if arguments.variants:
         name, heads = "sweep", ("variant", *HEADS)
         rows = [(run.variant or "–", *cells(run, everything, references)) for run in everything]
-    note = f"{EXPLANATION}\n{everything[0].score(TEST)[0]}.\n"
+    note = f"{EXPLANATION}\n{signatures(everything, TEST)}.\n"
     left = 3 if arguments.variants else 2
     text, table_csv = f"{plain(heads, rows, left)}\n\n{note}", io.StringIO()
     write_csv(table_csv, heads, rows)
