@@ -70,16 +70,20 @@ def print_text(spaces, names, results):
         for space in spaces:
             found = results[space.name][name]
             interval = "" if math.isnan(found.rho) else f"{found.low:.3f} to {found.high:.3f}"
-            share = f"{found.rho / first[name].rho:.1%}" if first[name].rho > 0 else ""
+            share = of_the_first(found.rho, first[name].rho)
             rows.append(
                 (name, space.name, f"{found.pairs:,} of {found.total:,}", shown(found.rho), interval, share)
             )
     if len(names) > 1:
         for space in spaces:
             rho, whole = (fmean(found.rho for found in results[one.name].values()) for one in (space, spaces[0]))
-            rows.append(("mean", space.name, "", shown(rho), "", f"{rho / whole:.1%}" if whole > 0 else ""))
+            rows.append(("mean", space.name, "", shown(rho), "", of_the_first(rho, whole)))
     print()
     print(aligned(rows))
+
+
+def of_the_first(rho, first):
+    return f"{rho / first:.1%}" if first > 0 and not math.isnan(rho) else ""
 
 
 def shown(rho):

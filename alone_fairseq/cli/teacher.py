@@ -1,5 +1,6 @@
 """``alone teacher``: word vectors from a corpus."""
 
+import math
 import tempfile
 from pathlib import Path
 
@@ -87,8 +88,10 @@ def refuse_others(arguments):
     if arguments.loss == "hs" and arguments.negative:
         raise UserError("--negative is for --loss ns")
     for name in ("lr", "x_max"):
-        if (value := getattr(arguments, name)) is not None and not value > 0:
-            raise UserError(f"--{name.replace('_', '-')} must be above 0")
+        if (value := getattr(arguments, name)) is not None and not 0 < value < math.inf:
+            raise UserError(f"--{name.replace('_', '-')} must be above 0, and finite")
+    if not 0 <= arguments.seed < 1 << 32:
+        raise UserError("--seed must be 0 or more, and below 2^32")
     if (arguments.min_n or 3) > (arguments.max_n or 6):
         raise UserError("--min-n must not be above --max-n")
     if arguments.sample is not None and not 0 <= arguments.sample < 1:

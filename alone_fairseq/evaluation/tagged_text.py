@@ -31,11 +31,12 @@ def read_tagged(path: str | Path, tag_column: int | None = None) -> list[Sentenc
         UserError: a line without that column, or no sentence at all.
     """
     sentences, words, tags = [], [], []
-    for number, line in numbered_lines(path):
+    for number, line in numbered_lines(path, "utf-8-sig"):
         line = line.rstrip("\r\n")
         fields = line.split("\t")
         conllu = len(fields) == CONLLU_COLUMNS
-        if not line.strip() or line.startswith("#") and len(fields) == 1:
+        comment = line.startswith("#") and (len(fields) == 1 or line.startswith("# "))
+        if not line.strip() or comment:
             if words:
                 sentences.append(Sentence(words, tags))
                 words, tags = [], []

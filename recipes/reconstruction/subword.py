@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 from pathlib import Path
 from statistics import fmean
 
@@ -49,9 +50,11 @@ def analogy(found: dict) -> str:
     groups = list(next(iter(found.values()))["groups"])
     rows = []
     for file, result in found.items():
-        name = next((name for name in ANALOGY if f"-{name}-seed" in file), "teacher")
+        student = re.match(r"highway-(.+)-seed\d+-", file)
+        name = student[1] if student else "teacher"
         shown = (result["groups"][group] for group in groups)
-        rows.append((name, *map(accuracy, shown), *(f"{score:.2f}%" for score in ANALOGY[name])))
+        paper = (f"{score:.2f}%" for score in ANALOGY[name]) if name in ANALOGY else ("–", "–")
+        rows.append((name, *map(accuracy, shown), *paper))
     questions = next(iter(found.values()))["groups"]
     counted = ", ".join(f"{group} {one['questions']:,} of {one['total']:,}" for group, one in questions.items())
     heads = ("", *groups, "the paper: syntactic", "semantic")

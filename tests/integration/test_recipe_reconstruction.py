@@ -127,9 +127,11 @@ def test_the_analogy_table_has_the_paper_s_figures_beside_ours(tables):
         return {"groups": named}
 
     found = {"teacher.npz": space(0.5, None), "highway-random-seed1-epoch-0.safetensors": space(0.25, None)}
+    found["highway-euclidean-seed1-epoch-10.safetensors"] = space(0.3, None)
     text = tables("subword").analogy(found)
     assert "| teacher | 50.00% | none | 57.42% | 59.58% |" in text
     assert "| random | 25.00% | none | 65.21% | 1.13% |" in text
+    assert "| euclidean | 30.00% | none | – | – |" in text, "a distance that the paper's table does not have"
     assert "semantic 10 of 20, syntactic 0 of 20" in text
 
 

@@ -136,6 +136,17 @@ def test_teacher_and_student_side_by_side(files, capsys):
     assert as_written == {"rho": None, "low": None, "high": None, "pairs": 0, "total": len(PAIRS)}
 
 
+def test_vectors_without_any_pair_have_no_share_of_the_first(files, capsys):
+    write_vectors(files / "few.vec", Vectors(WORDS[:1], MATRIX[:1]))
+    order = np.argsort([-cosine(MATRIX[0].tolist(), MATRIX[n].tolist()) for n in (1, 2, 3)])
+    lines = (f"w0\tw{1 + n}\t{3 - place}\n" for place, n in enumerate(order))
+    (files / "found.txt").write_text("".join(lines))
+    given = ["--vectors", f"{files}/teacher.vec", f"{files}/few.vec", "--pairs", f"{files}/found.txt"]
+    assert main(["similarity", *given]) == 0
+    out = capsys.readouterr().out
+    assert "1.000" in out and "none" in out and "nan" not in out
+
+
 def test_what_is_given_twice_is_refused(files, capsys):
     command = ["similarity", "--vectors", f"{files}/teacher.vec", "--pairs", f"{files}/set.txt"]
     assert main([*command, f"{files}/set.txt"]) == 1

@@ -53,6 +53,13 @@ def test_tabs(tmp_path):
     assert read_tagged(tmp_path / "f.tsv", tag_column=2)[0].tags == ["ADP", "DET", "SYM"]
 
 
+def test_comments_with_tabs_and_a_byte_order_mark_are_no_words(tmp_path):
+    (tmp_path / "f.conllu").write_text(f"\ufeff# text = de\tle\n{CONLLU}", encoding="utf-8")
+    assert read_tagged(tmp_path / "f.conllu") == SENTENCES
+    (tmp_path / "f.tsv").write_text("\ufeffde\tIN\n#le\tDT\n", encoding="utf-8")
+    assert read_tagged(tmp_path / "f.tsv") == [Sentence(["de", "#le"], ["IN", "DT"])]
+
+
 @pytest.mark.parametrize(
     ("text", "column", "message"),
     [

@@ -150,6 +150,8 @@ def test_each_model_tells_topics_apart(text, tmp_path, model, capsys):
         (["cbow", "--loss", "hs", "--negative", "3"], "--negative is for --loss ns"),
         (["fasttext", "--min-n", "7"], "--min-n must not be above --max-n"),
         (["cbow", "--lr", "-1"], "--lr must be above 0"),
+        (["cbow", "--lr", "inf"], "--lr must be above 0, and finite"),
+        (["cbow", "--seed", "-1"], "--seed must be 0 or more"),
         (["cbow", "--sample", "1"], "--sample must be at least 0, and below 1"),
         (["cbow", "--min-count", "9999"], "no word of the corpus is there 9999 times"),
         (["glove", "--min-count", "9999"], "no word of the corpus is there 9999 times"),
