@@ -191,6 +191,8 @@ def direction(
             found = data_utils.infer_language_pair(str(data)) if data.is_dir() else (None, None)
         source_lang, target_lang = source_lang or found[0], target_lang or found[1]
     if not (source_lang and target_lang):
+        if not data.is_dir():
+            raise UserError(f"{data}: no such folder; --data must be what fairseq-preprocess wrote")
         raise UserError(f"{data}: does not tell the languages; give --source-lang and --target-lang")
     return source_lang, target_lang
 

@@ -413,7 +413,7 @@ def test_what_cannot_be_exported_is_refused(tiny_data, tiny_checkpoint, tmp_path
         (lm, "fairseq", tiny_data, "does not translate"),
         (tmp_path / "short.pt", "fairseq", tiny_data, "cut short"),
         (tiny_checkpoint, "fairseq", tmp_path / "other", "does not load with the dictionaries"),
-        (tiny_checkpoint, "fairseq", tmp_path / "none", "--source-lang"),
+        (tiny_checkpoint, "fairseq", tmp_path / "none", "none: no such folder"),
     ):
         assert export(checkpoint, to, data, tmp_path / "out") == 1
         (line,) = capsys.readouterr().err.strip().split("\n")
