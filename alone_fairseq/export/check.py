@@ -10,7 +10,7 @@ from torch import Tensor
 from alone_fairseq.errors import UserError
 from alone_fairseq.export.plain import Plain
 
-# Of log-probabilities. Sums in another order alone bring 1e-5 where these reach -20, a few units of the last place.
+# Of log-probabilities. Sums in another order bring 1e-5 where these reach -20, a few units of the last place.
 FLOAT32_BOUND = 1e-4
 
 
