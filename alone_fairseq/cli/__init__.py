@@ -91,7 +91,7 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output went away, as in `alone translate ... | head`
         sys.stderr.close()
     except OSError as error:  # a full disk, a missing file, a folder that may not be written to
-        name = f": {error.filename}" if error.filename else ""
+        name = "" if error.filename is None else f": {error.filename or repr(error.filename)}"
         print(f"alone: error: {error.strerror or error}{name}", file=sys.stderr)
     except KeyboardInterrupt:
         print("alone: interrupted", file=sys.stderr)

@@ -37,13 +37,13 @@ def diagnose(folder: Path | None, path: str | None) -> Iterator[Finding]:
     yield (fairseq := environment.fairseq())
     works = fairseq.level == "ok"
     readable = folder is not None and data.has_dictionary(folder)
-    if folder:
+    if folder is not None:
         yield from data.folder(folder)
     if works and readable:
         yield from data.contents(folder)
         yield data.dictionaries(folder)
         yield from data.tokenizer(folder)
-    if path:
+    if path is not None:
         loaded, state = checkpoint.load(path)
         yield loaded
         if works and state:

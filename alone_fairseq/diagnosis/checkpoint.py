@@ -17,6 +17,8 @@ def load(path: str) -> tuple[Finding, dict[str, Any] | None]:
         return ok(f"{path}: a checkpoint, and safe to load"), load_checkpoint(path)
     except UserError as error:
         return problem(str(error)), None
+    except IsADirectoryError:
+        return problem(f"{path}: is a folder: give a file in it, such as checkpoint_best.pt"), None
     except OSError as error:
         return problem(f"{path}: {error.strerror or error}"), None
 

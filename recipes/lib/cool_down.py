@@ -30,6 +30,7 @@ def options(path: str, epochs: int) -> list[str]:
         *("--reset-lr-scheduler", "--lr-scheduler", "polynomial_decay", "--lr", repr(start)),
         *("--warmup-updates", "0", "--total-num-update", str(total)),
         *("--max-epoch", str(done + epochs), "--patience", "-1"),
+        *("--max-update", "0", "--stop-time-hours", "0"),  # no limit, whatever ended the training
     ]
 
 

@@ -65,6 +65,7 @@ use_devices() {
 
 # train BIN RUN ARGUMENT...: fairseq-train on what `use_devices` has chosen, or else on one GPU, or without one. It
 # goes on from the newest epoch: checkpoint_last.pt is a copy, which a kill can cut short. RUN/train.log grows.
+# Sentences longer than the model allows are left out with a warning; fairseq's default is an error in validation.
 train() {
   local bin=$1 run=$2 user_dir newest
   user_dir=$(alone user-dir)
@@ -72,6 +73,7 @@ train() {
   [[ -n ${launch:-} ]] || use_devices $(($(count_gpus) > 0)) 1
   "${launch[@]}" "$bin" --user-dir "$user_dir" "${@:3}" "${device[@]}" \
     --save-dir "$run/checkpoints" --no-last-checkpoints ${newest:+--restore-file "$newest"} \
+    --skip-invalid-size-inputs-valid-test \
     --log-format simple --log-interval 50 2>&1 | tee -a "${log:-$run/train.log}"
 }
 

@@ -153,6 +153,7 @@ if [[ -n $(epoch_checkpoints "$run/cooled") ]]; then
 fi
 if run_stage 4 "cool down, $run/train.log" "$run/cooled/done"; then
   need 3 "$run/trained"
+  rm -f "$run/averaged.pt" "$run"/*.{de,bleu}  # of a folder `cooled` that was removed
   echo "cool_down $cool_down" > "$run/cooled/settings"
   trained=$(epoch_checkpoints "$run" | tail -n 1)
   cooling=$(python "$recipes/lib/cool_down.py" "$trained" "$cool_down")

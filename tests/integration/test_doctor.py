@@ -268,7 +268,12 @@ def test_a_checkpoint_that_cannot_be_loaded(tiny_checkpoint, tmp_path, capsys):
     cut, code, missing = (tmp_path / name for name in ("cut.pt", "code.pt", "missing.pt"))
     cut.write_bytes(tiny_checkpoint.read_bytes()[:10_000])
     torch.save({**torch.load(tiny_checkpoint), "hook": Harmless()}, code)
-    for path, message in ((cut, "not a checkpoint, or cut short"), (code, "refused"), (missing, "No such file")):
+    for path, message in (
+        (cut, "not a checkpoint, or cut short"),
+        (code, "refused"),
+        (missing, "No such file"),
+        (tmp_path, "is a folder: give a file in it"),
+    ):
         finding, state = checkpoint.load(str(path))
         assert state is None
         assert finding.level == "problem"

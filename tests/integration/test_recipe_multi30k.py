@@ -87,7 +87,7 @@ def test_the_learning_rate_goes_down_to_0_in_a_line_even_if_stopped_on_the_way(f
     work = Path(shutil.copytree(finished, tmp_path / "work"))
     run = work / "real-32-seed1"
     cooled = run / "cooled" / "checkpoints"
-    for path in (run / "cooled" / "done", run / "averaged.pt", cooled / "checkpoint4.pt"):
+    for path in (run / "cooled" / "done", cooled / "checkpoint4.pt"):
         path.unlink()
     result = recipe(data, work, *SETTINGS, "--stop-stage", "5", tiny=TINY)
     assert result.returncode == 0, result.stderr
@@ -100,6 +100,22 @@ def test_the_learning_rate_goes_down_to_0_in_a_line_even_if_stopped_on_the_way(f
     assert end == 2 * start and middle == 1.5 * start
     assert last == 0 and half == pytest.approx(first / 2) and first > 0
     assert read_contents(run / "averaged.pt")[0].updates == end
+    assert not [*run.glob("*.de"), *run.glob("*.bleu")], "of checkpoints that are no longer there"
+
+
+def test_sentences_too_long_for_the_model_are_left_out_and_a_limit_of_stage_3_is_none_of_stage_4(
+    finished, data, tmp_path
+):
+    work = Path(shutil.copytree(finished, tmp_path / "work"))
+    tiny = [*TINY, "--max-epoch", "1", "--max-update", "2", "--max-source-positions", "16"]
+    settings = ["--bpe-size", "60", "--size", "16", "--cool-down", "1", "--stop-stage", "4"]
+    result = recipe(data, work, *settings, tiny=tiny)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "samples have invalid sizes and will be skipped" in result.stdout
+    assert "valid on 'valid' subset" in result.stdout
+    start, end = (work / "real-16-seed1" / part for part in ("checkpoints", "cooled/checkpoints"))
+    (start,) = start.glob("checkpoint[0-9]*.pt")
+    assert rate(end / "checkpoint2.pt") == (2 * rate(start)[0], 0)
 
 
 def test_cooling_down_for_another_number_of_epochs_does_not_mix_with_old_outputs(finished, data):

@@ -128,7 +128,13 @@ def test_factorized_is_made_as_large_as_alone():
 
 @pytest.mark.parametrize(
     ("sizes", "name"),
-    [({"dim": 0}, "dim"), ({"layers": 0}, "layers"), ({"codebooks": 1, "codes": 9}, "codebooks")],
+    [
+        ({"dim": 0}, "dim"),
+        ({"layers": 0}, "layers"),
+        ({"codebooks": 1, "codes": 9}, "codebooks"),
+        ({"own_rows": -1}, "own_rows"),
+        ({"own_rows": 10}, "own_rows"),
+    ],
 )
 def test_senseless_sizes_are_refused(sizes, name):
     with pytest.raises(UserError, match=name):
