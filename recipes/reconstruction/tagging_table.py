@@ -3,8 +3,13 @@
 import argparse
 import json
 import re
+import sys
 from pathlib import Path
 from statistics import fmean, stdev
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "lib"))
+
+from results import markdown
 
 # Test accuracy on the Penn treebank, and rows of vectors looked up. "CHAR(D)" is any distance.
 PAPER = {
@@ -32,9 +37,8 @@ def main() -> None:
     systems: dict[str, list[dict]] = {}
     for path, run in runs.items():
         systems.setdefault(RUN.fullmatch(path.stem)[1], []).append(run)
-    print(f"| {' | '.join(HEADS)} |\n|{'---|' * len(HEADS)}")
-    for name in [*PAPER, *sorted(set(systems) - set(PAPER))]:
-        print(f"| {' | '.join(row(name, systems.get(name)))} |")
+    names = [*PAPER, *sorted(set(systems) - set(PAPER))]
+    print(markdown(HEADS, [row(name, systems.get(name)) for name in names], left=1))
     for name, found in systems.items():
         chosen = sorted({(run["settings"]["lr"], run["settings"]["dropout"]) for run in found})
         print(
