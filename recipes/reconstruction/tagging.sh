@@ -70,6 +70,11 @@ for file in "$teacher" "${sets[1]}" "${sets[3]}" "${sets[5]}"; do
 done
 same_settings "$work/settings" "$settings"
 [[ -e $work/settings ]] || echo "$settings" > "$work/settings"
+for one in "${taught[@]}"; do
+  file="$work/CHAR(${one%%=*}).settings"
+  same_settings "$file" "student $(cksum < "${one#*=}")"
+  [[ -e $file ]] || echo "student $(cksum < "${one#*=}")" > "$file"
+done
 
 # tag OUTPUT TITLE OPTION...: one training, unless its result is there.
 tag() {
