@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from alone_fairseq.errors import UserError
 from alone_fairseq.ffn import Direct, Factored, chunked_ffn, hidden_layers
-from alone_fairseq.filters import FilterSpec, check_at_least
+from alone_fairseq.filters import FilterSpec, check_at_least, check_own_rows
 from alone_fairseq.given_filters import SAVED, GivenFilters
 from alone_fairseq.storage import OTHER_FILTERS, Filters, combine
 from alone_fairseq.word_embedding import WordEmbedding
@@ -92,9 +92,7 @@ class AloneEmbedding(WordEmbedding):
         check_at_least(inter_dim, 1, "inter_dim", "--alone-inter-dim")
         check_at_least(num_layers, 1, "num_layers", "--alone-layers")
         check_at_least(stop_relu_dropout, 0, "stop_relu_dropout", "--alone-stop-relu-dropout")
-        check_at_least(own_rows, 0, "own_rows", "--alone-own-rows")
-        if own_rows >= num_embeddings:
-            raise UserError(f"own_rows (--alone-own-rows) must leave some of the {num_embeddings} words to ALONE")
+        check_own_rows(own_rows, num_embeddings)
         if not 0.0 <= relu_dropout < 1.0:
             raise UserError(
                 f"relu_dropout (--alone-relu-dropout) must be 0 or more and below 1, not {relu_dropout}"

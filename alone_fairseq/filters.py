@@ -189,6 +189,13 @@ def check_at_least(value: int, least: int, name: str, flag: str | None = None) -
         raise UserError(f"{name}{f' ({flag})' if flag else ''} must be {least} or more, not {value}")
 
 
+def check_own_rows(own_rows: int, words: int) -> None:
+    """Refuse more rows of their own than there are words, or as many."""
+    check_at_least(own_rows, 0, "own_rows", "--alone-own-rows")
+    if own_rows >= words:
+        raise UserError(f"own_rows (--alone-own-rows) must leave some of the {words} words to ALONE")
+
+
 def check_one_of(value: str, choices: Sequence[str], name: str, flag: str) -> None:
     """Refuse an argument that is none of its choices."""
     if value not in choices:

@@ -6,8 +6,7 @@ keeps the matrix that ALONE computes, as inference does, has more in memory than
 
 from dataclasses import dataclass
 
-from alone_fairseq.errors import UserError
-from alone_fairseq.filters import FilterSpec, check_at_least
+from alone_fairseq.filters import FilterSpec, check_at_least, check_own_rows
 from alone_fairseq.storage import STORAGES
 
 FINGERPRINT = 16  # values in a checkpoint that tell which filters it was trained with
@@ -52,9 +51,7 @@ class Sizes:
         for name in ("dim", "inter_dim", "layers", "factorized_dim"):
             check_at_least(getattr(self, name), 1, name)
         FilterSpec(self.filter, self.vocab, self.base_dim, self.codebooks, self.codes)  # checks the others
-        check_at_least(self.own_rows, 0, "own_rows", "--alone-own-rows")
-        if self.own_rows >= self.vocab:
-            raise UserError(f"own_rows (--alone-own-rows) must leave some of the {self.vocab} words to ALONE")
+        check_own_rows(self.own_rows, self.vocab)
 
     @property
     def alone_parameters(self) -> int:
