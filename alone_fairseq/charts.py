@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def chart(file, xlabel: str, ylabel: str) -> Iterator:
-    """Axes of Matplotlib to draw on; written to ``file`` as PNG, with a legend, when the block ends."""
+    """Axes of Matplotlib to draw on; written to ``file`` as PNG, labels in a legend, when the block ends."""
     with charts(file, xlabel, ylabel, [""]) as (axes,):
         yield axes
 
@@ -27,5 +27,6 @@ def charts(file, xlabel: str, ylabel: str, titles: Sequence[str]) -> Iterator[li
     yield beside
     for axes in beside:
         axes.grid(alpha=0.3)
-        axes.legend()
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend()
     figure.savefig(file, format="png", dpi=150)

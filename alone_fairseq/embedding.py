@@ -308,11 +308,15 @@ class AloneEmbedding(WordEmbedding):
         with torch.autocast(self.base.device.type, enabled=False):
             first, first_weight, *weights = self._layers(words)
             hidden = first(first_weight)  # (words, D_inter)
+            if weights:
+                hidden = hidden.relu()
             if self._drops():
                 hidden = functional.embedding(place, hidden)  # (*, D_inter)
-            for weight in weights:
-                hidden = functional.dropout(hidden.relu(), self.relu_dropout, self._drops())
-                hidden = functional.linear(hidden, weight)
+            for layer, weight in enumerate(weights, 1):
+                hidden = functional.dropout(hidden, self.relu_dropout, self._drops())
+                hidden = functional.linear(hidden, weight)  # (..., D_inter), after the last (..., D_e)
+                if layer < len(weights):
+                    hidden = hidden.relu()
             if not self._drops():
                 hidden = functional.embedding(place, hidden)  # (*, D_e)
             if self.bias is not None:

@@ -121,7 +121,8 @@ class _ChunkedFFN(torch.autograd.Function):
                         for layer in reversed(range(len(weights))):
                             if grads[layer] is not None:
                                 grads[layer][:, part].addmm_(grad.t(), hiddens[layer])
-                            grad = torch.ops.aten.threshold_backward(grad @ weights_part[layer], hiddens[layer], 0)
+                            grad = grad @ weights_part[layer]
+                            torch.ops.aten.threshold_backward(grad, hiddens[layer], 0, grad_input=grad)
                     if needs_first:
                         ctx.first.accumulate(grad_part, grad, rows)
                 if needs_first:

@@ -94,6 +94,10 @@ def main() -> None:
                 for system in SYSTEMS
             ]
         report.write("decoding", rows, arguments.output)
+        speeds: dict[str, dict[str, float]] = {}
+        for row in rows:
+            speeds.setdefault(f"batches of {row['batch']}", {})[row["system"]] = float(row["sentences/s"])
+        report.bars("decoding", speeds, "sentences a second", arguments.output)
         starts = {model: [] for model in MODELS}
         for _ in range(arguments.rounds):
             for model, checkpoint in checkpoints.items():

@@ -25,7 +25,7 @@ from alone_fairseq.word_embedding import WordEmbedding
 DIM = 512
 TOKENS = 3584  # of a batch, as in the paper's training
 SCORES_UP_TO = 100_000  # words
-DEFAULT_SIZES = "37000x512 37000x1024 37000x2048 37000x4096 37000x8192 8000x4096 250000x4096 1000000x4096"
+DEFAULT_SIZES = "37000x512 37000x1024 37000x2048 37000x4096 37000x8192 8000x2048 250000x2048 1000000x2048"
 GIB = 2**30
 
 
@@ -160,14 +160,14 @@ def measure(size: Size, rounds: int) -> list[dict]:
     return rows
 
 
-def curves(rows: list[dict], column: str) -> dict[str, dict[float, float]]:
-    """{system: {D_inter: value}} at the vocabulary that has the most sizes."""
-    vocabs = [row["V"] for row in rows]
-    vocab = max(vocabs, key=vocabs.count)
+def curves(rows: list[dict], column: str, along: str, fixed: str) -> dict[str, dict[float, float]]:
+    """{system: {``along``: value}} at the value of ``fixed`` that has the most sizes."""
+    values = [row[fixed] for row in rows]
+    most = max(values, key=values.count)
     result: dict[str, dict[float, float]] = {}
     for row in rows:
-        if row["V"] == vocab and row["system"] != "lookup" and row.get(column):
-            result.setdefault(row["system"], {})[row["D_inter"]] = float(row[column])
+        if row[fixed] == most and row["system"] != "lookup" and row.get(column):
+            result.setdefault(row["system"], {})[row[along]] = float(row[column])
     return result
 
 
@@ -190,11 +190,13 @@ def main() -> None:
         print(f"V = {size.vocab:,}, D_inter = {size.inter_dim:,} ...", flush=True)
         rows += measure(size, arguments.rounds)
     report.write("embedding", rows, arguments.output, gpu=False)
-    for name, column, label in (
-        ("embedding-time", "added", "seconds added to a lookup"),
-        ("embedding-memory", "GiB added", "GiB added to a lookup"),
+    for name, column, label, scale in (
+        ("embedding-time", "added", "seconds added to a lookup", "log"),
+        ("embedding-memory", "GiB added", "GiB added to a lookup", "linear"),
     ):
-        report.draw(name, curves(rows, column), "D_inter", label, arguments.output)
+        report.draw(name, curves(rows, column, "D_inter", "V"), "D_inter", label, arguments.output)
+        by_words = curves(rows, column, "V", "D_inter")
+        report.draw(f"{name}-words", by_words, "words", label, arguments.output, xscale="log", yscale=scale)
 
 
 if __name__ == "__main__":

@@ -9,18 +9,20 @@ import platform
 import statistics
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from tabulate import tabulate
 
-from alone_fairseq.charts import chart
+from alone_fairseq.charts import chart, charts
 from alone_fairseq.checkpoint.files import replacing
 
 
 def parser(description: str, example: str, rounds: bool = True) -> argparse.ArgumentParser:
     """A parser with the options that all benchmarks have."""
+    warnings.simplefilter("ignore")  # fairseq's and hydra's, of what is deprecated, would bury the table
     result = argparse.ArgumentParser(description=description, epilog=f"example: python {example}")
     if rounds:
         result.add_argument("--rounds", type=positive, default=3, help="measurements; the median counts (3)")
@@ -94,6 +96,18 @@ def draw(
     with replacing(output / f"{name}.png", force=True) as file, chart(file, xlabel, ylabel) as axes:
         for label, curve in curves.items():
             axes.plot(curve.keys(), curve.values(), marker=".", label=label)
+        axes.set(**scales)
+    print(f"{output / name}.png")
+
+
+def bars(name: str, groups: dict[str, dict[str, float]], label: str, output: Path) -> None:
+    """Draw bars, {title: {system: value}}, a set of axes for each title, to ``output``/name.png."""
+    with replacing(output / f"{name}.png", force=True) as file, charts(file, label, "", list(groups)) as beside:
+        for axes, values in zip(beside, groups.values(), strict=True):
+            drawn = axes.barh(list(values), list(values.values()))
+            axes.bar_label(drawn, fmt="%.3g", padding=3)
+            axes.invert_yaxis()  # the first on top, as in the table
+            axes.margins(x=0.15)
     print(f"{output / name}.png")
 
 

@@ -5,6 +5,7 @@
 """
 
 import tempfile
+from itertools import product
 from pathlib import Path
 
 import report
@@ -73,8 +74,13 @@ def measure(name: str, vocab: int, system: str) -> list[dict]:
 
 def main() -> None:
     arguments = report.parser(__doc__, "benchmarks/size.py", rounds=False).parse_args()
-    rows = [row for name, vocab in VOCABS.items() for system in SYSTEMS for row in measure(name, vocab, system)]
+    rows, curves = [], {system: {} for system in SYSTEMS}
+    for (name, vocab), system in product(VOCABS.items(), SYSTEMS):
+        single, half = measure(name, vocab, system)
+        rows += [single, half]
+        curves[system][vocab] = single["model file"] / 1e6
     report.write("size", rows, arguments.output, gpu=False)
+    report.draw("size", curves, "words", "model file in float32, MB", arguments.output, xscale="log", yscale="log")
 
 
 if __name__ == "__main__":

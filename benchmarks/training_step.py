@@ -89,6 +89,8 @@ def main() -> None:
             )
             del system
     report.write("training_step", rows, arguments.output)
+    ratios = {row["system"]: float(row["× lookup"]) for row in rows}
+    report.bars("training_step", {"": ratios}, "seconds of a step by those with a lookup", arguments.output)
 
 
 if __name__ == "__main__":

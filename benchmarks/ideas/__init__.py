@@ -5,6 +5,7 @@ shows how they fare. What they train is not meant to be kept: run them with --no
 """
 
 from dataclasses import dataclass, field
+from itertools import product
 
 import torch
 from fairseq.dataclass import FairseqDataclass
@@ -26,6 +27,16 @@ class Ideas(FairseqDataclass):
     idea_row_gradient: float = field(
         default=0.0, metadata={"help": "divide each word's gradient by its running size to this power"}
     )
+    idea_base_one: bool = field(
+        default=False, metadata={"help": "o begins at one, and W_2 so that embeddings keep their size"}
+    )
+    idea_unit_features: bool = field(
+        default=False, metadata={"help": "hidden features of all words have the same norm"}
+    )
+    idea_apart: bool = field(default=False, metadata={"help": "words of about the same frequency share no column"})
+    idea_whiten: float = field(
+        default=0.0, metadata={"help": "damping, above 0: whiten the gradient of W_2 by its input's second moment"}
+    )
 
 
 @register_model("transformer_alone_ideas")
@@ -39,10 +50,18 @@ class TransformerAloneIdeas(TransformerAloneModel):
     def build_model(cls, args, task):
         model = super().build_model(args, task)
         embedding = model.encoder.embed_tokens
+        if args.idea_apart:
+            set_apart(embedding)
         if args.idea_train_codebooks:
             train_codebooks(embedding)
+        if args.idea_base_one:
+            start_at_one(embedding)
+        if args.idea_unit_features:
+            embedding._compute = UnitFeatures(embedding)
         if args.idea_row_gradient:
             embedding._compute = RowGradient(embedding, args.idea_row_gradient)
+        if args.idea_whiten:
+            embedding.weights[1].register_hook(Whitening(embedding, args.idea_whiten))
         return model
 
 
@@ -57,6 +76,57 @@ def train_codebooks(embedding) -> None:
     table, codes = embedding.filter_store.tables(torch.device("cpu"))
     embedding.columns = nn.Parameter(table.clone())
     embedding.filter_store.tables = lambda device: (embedding.columns, codes)
+
+
+def set_apart(embedding) -> None:
+    """Codes anew: of each c words in a row, any two have other columns of every codebook."""
+    codes = embedding.filter_store.codes  # (V, M)
+    words, codebooks = codes.shape
+    columns = len(embedding.filter_store.table) // codebooks
+    stream = torch.Generator().manual_seed(1)
+    for start, codebook in product(range(0, words, columns), range(codebooks)):
+        order = torch.randperm(columns, generator=stream)
+        codes[start : start + columns, codebook] = order[: words - start].to(codes.dtype)
+
+
+def start_at_one(embedding) -> None:
+    with torch.no_grad():
+        embedding.weights[1].mul_(embedding.base.std())
+        embedding.base.fill_(1.0)
+
+
+class UnitFeatures:
+    """The matrix of hidden features that are divided by their root mean square, times what it was on average."""
+
+    def __init__(self, embedding):
+        self.embedding = embedding
+        with torch.no_grad():
+            self.scale = embedding.features(slice(None)).square().mean().sqrt()
+
+    def __call__(self) -> dict[str, Tensor]:
+        first, first_weight, second = self.embedding._layers(slice(None))
+        hidden = first(first_weight).relu()  # (V, D_inter)
+        hidden = hidden * (self.scale / hidden.square().mean(1, keepdim=True).sqrt())
+        return {"matrix": hidden @ second.t()}
+
+
+class Whitening:
+    """G -> G C^-1, C the second moment of the hidden features over the vocabulary, as in K-FAC."""
+
+    def __init__(self, embedding, damping: float, every: int = 50):
+        self.features, self.damping, self.every = embedding.features, damping, every
+        self.count = 0
+
+    def __call__(self, gradient: Tensor) -> Tensor:
+        if self.count % self.every == 0:
+            with torch.no_grad():
+                features = self.features(slice(None))  # (V, D_inter)
+                moment = features.t() @ features / len(features)
+                size = moment.diagonal().mean()
+                moment.diagonal().add_(self.damping * size)
+                self.inverse = torch.linalg.inv(moment) * size
+        self.count += 1
+        return gradient @ self.inverse
 
 
 class RowGradient:
