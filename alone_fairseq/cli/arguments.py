@@ -1,5 +1,7 @@
 """Arguments that several commands share, and their types."""
 
+import math
+
 
 def positive(text: str) -> int:
     number = int(text)
@@ -19,6 +21,16 @@ def not_negative(text: str) -> int:
 
 
 not_negative.__name__ = "number"
+
+
+def finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError
+    return number
+
+
+finite.__name__ = "number"
 
 
 def add_learnt_only(parser) -> None:

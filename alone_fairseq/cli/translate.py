@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from alone_fairseq.cli.arguments import positive
+from alone_fairseq.cli.arguments import finite, positive
 from alone_fairseq.errors import UserError
 from alone_fairseq.lines import read_windows, write_lines
 
@@ -30,7 +30,7 @@ def add_parser(subparsers):
         "--nbest", type=positive, default=1, metavar="N", help="translations of each line (default: 1)"
     )
     parser.add_argument(
-        "--lenpen", type=float, default=1.0, help="length penalty: above 1 favours longer ones (default: 1)"
+        "--lenpen", type=finite, default=1.0, help="length penalty: above 1 favours longer ones (default: 1)"
     )
     parser.add_argument(
         "--batch-size", type=positive, default=64, metavar="N", help="lines in a batch, at most (default: 64)"

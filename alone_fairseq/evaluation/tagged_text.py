@@ -28,9 +28,9 @@ def read_tagged(path: str | Path, tag_column: int | None = None) -> list[Sentenc
         tag_column: counted from 1; by default the fifth of CoNLL-U, which is XPOS, else the last.
 
     Raises:
-        UserError: a line without that column, or no sentence at all.
+        UserError: a line without that column or with fewer or more than the first, or no sentence at all.
     """
-    sentences, words, tags = [], [], []
+    sentences, words, tags, columns = [], [], [], 0
     for number, line in numbered_lines(path, "utf-8-sig"):
         line = line.rstrip("\r\n")
         fields = line.split("\t")
@@ -50,6 +50,9 @@ def read_tagged(path: str | Path, tag_column: int | None = None) -> list[Sentenc
             raise UserError(
                 f"{path}: line {number}: no tag in column {place + 1 if place else 2} of {line[:50]!r}"
             )
+        columns = columns or len(fields)
+        if len(fields) != columns:
+            raise UserError(f"{path}: line {number}: {len(fields)} columns, and {columns} in the lines before")
         words.append(word)
         tags.append(fields[place].strip())
     if words:

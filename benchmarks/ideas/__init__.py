@@ -17,7 +17,8 @@ from fairseq.optim.adam import FairseqAdam, FairseqAdamConfig
 from torch import Tensor, nn
 
 import alone_fairseq  # noqa: F401
-from alone_fairseq.config import PARAM_GROUP, alone_architecture
+from alone_fairseq.config import PARAM_GROUP, alone_architecture, one_line_errors
+from alone_fairseq.errors import UserError
 from alone_fairseq.transformer import TransformerAloneModel
 
 
@@ -29,6 +30,9 @@ class Ideas(FairseqDataclass):
     )
     idea_base_one: bool = field(
         default=False, metadata={"help": "o begins at one, and W_2 so that embeddings keep their size"}
+    )
+    idea_orthogonal: bool = field(
+        default=False, metadata={"help": "W_1 and W_2 begin with orthogonal columns or rows, as large as else"}
     )
     idea_unit_features: bool = field(
         default=False, metadata={"help": "hidden features of all words have the same norm"}
@@ -50,18 +54,8 @@ class TransformerAloneIdeas(TransformerAloneModel):
     def build_model(cls, args, task):
         model = super().build_model(args, task)
         embedding = model.encoder.embed_tokens
-        if args.idea_apart:
-            set_apart(embedding)
-        if args.idea_train_codebooks:
-            train_codebooks(embedding)
-        if args.idea_base_one:
-            start_at_one(embedding)
-        if args.idea_unit_features:
-            embedding._compute = UnitFeatures(embedding)
-        if args.idea_row_gradient:
-            embedding._compute = RowGradient(embedding, args.idea_row_gradient)
-        if args.idea_whiten:
-            embedding.weights[1].register_hook(Whitening(embedding, args.idea_whiten))
+        with one_line_errors():
+            apply(args, embedding)
         return model
 
 
@@ -72,8 +66,27 @@ def architecture(args):
     base_architecture(args)
 
 
+def apply(args, embedding) -> None:
+    if args.idea_apart:
+        set_apart(embedding)
+    if args.idea_train_codebooks:
+        train_codebooks(embedding)
+    if args.idea_orthogonal:
+        start_orthogonal(embedding)
+    if args.idea_base_one:
+        start_at_one(embedding)
+    if args.idea_unit_features:
+        embedding._compute = UnitFeatures(embedding)
+    if args.idea_row_gradient:
+        embedding._compute = RowGradient(embedding, args.idea_row_gradient)
+    if args.idea_whiten:
+        embedding.weights[1].register_hook(Whitening(embedding, args.idea_whiten))
+
+
 def train_codebooks(embedding) -> None:
     table, codes = embedding.filter_store.tables(torch.device("cpu"))
+    if len(codes) <= len(table):
+        raise UserError(f"--idea-train-codebooks is for more than {len(table)} words: fewer do without columns")
     embedding.columns = nn.Parameter(table.clone())
     embedding.filter_store.tables = lambda device: (embedding.columns, codes)
 
@@ -95,10 +108,19 @@ def start_at_one(embedding) -> None:
         embedding.base.fill_(1.0)
 
 
+def start_orthogonal(embedding) -> None:
+    for weight in embedding.weights:
+        size = weight.detach().norm()
+        nn.init.orthogonal_(weight)
+        weight.data.mul_(size / weight.norm())
+
+
 class UnitFeatures:
     """The matrix of hidden features that are divided by their root mean square, times what it was on average."""
 
     def __init__(self, embedding):
+        if embedding.bias is not None or embedding.own is not None:
+            raise UserError("--idea-unit-features is not for --alone-center, nor for --alone-own-rows")
         self.embedding = embedding
         with torch.no_grad():
             self.scale = embedding.features(slice(None)).square().mean().sqrt()
@@ -111,16 +133,22 @@ class UnitFeatures:
 
 
 class Whitening:
-    """G -> G C^-1, C the second moment of the hidden features over the vocabulary, as in K-FAC."""
+    """G -> G C^-1, C the second moment of the hidden features over the vocabulary, as in K-FAC.
+
+    With a centred matrix W_2's input is a word's features less their mean, so C is their covariance.
+    """
 
     def __init__(self, embedding, damping: float, every: int = 50):
-        self.features, self.damping, self.every = embedding.features, damping, every
+        self.embedding, self.damping, self.every = embedding, damping, every
         self.count = 0
 
     def __call__(self, gradient: Tensor) -> Tensor:
         if self.count % self.every == 0:
             with torch.no_grad():
-                features = self.features(slice(None))  # (V, D_inter)
+                own = 0 if self.embedding.own is None else len(self.embedding.own)
+                features = self.embedding.features(slice(own, None))  # (V - own, D_inter)
+                if self.embedding.bias is not None:
+                    features = features - features.mean(0)
                 moment = features.t() @ features / len(features)
                 size = moment.diagonal().mean()
                 moment.diagonal().add_(self.damping * size)

@@ -276,11 +276,14 @@ def test_bad_flags(alone_translate, flags, message):
     assert result.err.count("\n") == 1
 
 
-def test_bad_number(alone_translate, capsys):
+@pytest.mark.parametrize(
+    ("option", "value", "kind"), [("--beam", "0", "positive number"), ("--lenpen", "nan", "number")]
+)
+def test_bad_number(alone_translate, capsys, option, value, kind):
     with pytest.raises(SystemExit) as exit_:
-        alone_translate("", "--beam", "0")
+        alone_translate("", option, value)
     assert exit_.value.code == 2
-    assert "argument --beam: invalid positive number value: '0'" in capsys.readouterr().err
+    assert f"argument {option}: invalid {kind} value: '{value}'" in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")

@@ -69,6 +69,7 @@ def test_comments_with_tabs_and_a_byte_order_mark_are_no_words(tmp_path):
         (b"a\tA\n", 3, "line 1: no tag in column 3"),
         (b"a\tA\n\tA\n", None, "line 2: no tag"),
         (b"a\tA\n\xff\tA\n", None, "line 2: not valid UTF-8"),
+        (b"a\tB\tC\n\nb\tB\n", None, "line 3: 2 columns, and 3 in the lines before"),
     ],
 )
 def test_bad_text_gets_one_line(tmp_path, text, column, message):
