@@ -37,7 +37,8 @@ class AloneEmbedding(WordEmbedding):
     Two variants beyond the paper train faster. With ``center`` the mean over the vocabulary is replaced by a
     trained bias, e_w = FFN(m_w * o) - mean_v FFN(m_v * o) + b: ReLU features are never negative, so that words
     share a large part which every step for one of them moves. With ``own_rows`` the first words, in a fairseq
-    dictionary the most frequent ones, have a row each as in a lookup, and leave the network to the rest.
+    dictionary <s>, <pad>, </s>, <unk> and the most frequent ones, have a row each as in a lookup, and leave the
+    network, and its mean, to the rest.
 
     Args:
         num_embeddings: V, words of the vocabulary.
@@ -56,7 +57,7 @@ class AloneEmbedding(WordEmbedding):
         center: whether the mean over the vocabulary is replaced by a trained bias.
         own_rows: number of words, the first of the vocabulary, with trained rows of their own.
         storage: how the filters are held: ``codebook`` (M c D_o values and V M codes), ``expanded`` (one row a
-            word) or ``volatile`` (not at all: drawn again each time). The filters are the same.
+            word) or ``volatile`` (not at all: drawn again each time that they are needed). They are the same.
         seed: seed of the filters.
         chunk_size: words whose hidden activations exist at the same time; default by device.
         symbols: the V words as strings; their filters then follow from the words and not from their indices.
@@ -128,7 +129,7 @@ class AloneEmbedding(WordEmbedding):
         # In a floating type, since averaging and EMA treat a checkpoint's tensors alike.
         self.register_buffer("filter_probe", torch.from_numpy(self.filter_store.probe.copy()))
         self.reset_parameters()
-        self._kept: tuple[list[Tensor], dict[str, Tensor]] | None = None  # the weights, and what is made of them
+        self._kept: _Kept | None = None
         self._shared: MutableMapping | None = None
 
     @classmethod
@@ -273,9 +274,11 @@ class AloneEmbedding(WordEmbedding):
         if not self._keeps():
             return self._compute()
         weights = list(self.parameters())
-        if self._kept is None or not all(map(_same, self._kept[0], weights)):
-            self._kept = ([w.detach().clone() for w in weights], {"matrix": self._compute()["matrix"]})
-        return self._kept[1]
+        if self._kept is None or not self._kept.is_of(weights):
+            # Not a tensor of inference mode, which could not be used outside of it.
+            with torch.inference_mode(False), torch.no_grad():
+                self._kept = _Kept([w.detach().clone() for w in weights], self._compute()["matrix"])
+        return {"matrix": self._kept.matrix}
 
     def _compute(self) -> dict[str, Tensor]:
         """The matrix, (V, D_e), and for a centred one also the shift that it got, (D_e)."""
@@ -336,6 +339,19 @@ class AloneEmbedding(WordEmbedding):
         if self.filter_store.kind == "real" and codes is not None and len(codes) > len(table):
             return [Factored(codes, len(table)), (table.to(wide) * base) @ first_weight.t(), *weights]
         return [Direct(self.filter_store.kind, table, codes), first_weight * base, *weights]
+
+
+class _Kept:
+    """A matrix, and a copy of the weights that it was made of."""
+
+    def __init__(self, weights: list[Tensor], matrix: Tensor):
+        self.weights, self.matrix = weights, matrix
+        self.version = matrix._version
+
+    def is_of(self, weights: list[Tensor]) -> bool:
+        """Whether it is what ``weights`` make; it is not after somebody has written to it."""
+        untouched = self.matrix._version == self.version and len(weights) == len(self.weights)
+        return untouched and all(map(_same, self.weights, weights))
 
 
 def _same(kept: Tensor, weight: Tensor) -> bool:

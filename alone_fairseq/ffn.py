@@ -8,12 +8,15 @@ e_w = W_L max(0, ... W_2 max(0, W_1 (m_w * o))). Three things make it cheap:
 * *Hidden activations are not kept.* The vocabulary is worked through in chunks, and a chunk's activations are
   computed again in the backward pass (``chunked_ffn``). Two layers are also a sum of narrower networks, each with
   some of the hidden units: taken one after the other, a chunk's activations, and the rows of H that they are
-  gathered from, stay in the cache whatever D_inter is.
+  gathered from or the filters that they are made of, stay in the cache whatever D_inter is.
 * *The base embedding is folded into W_1 once*, W' = W_1 * o, so that the gradients of both follow from one
   product, dW'.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -40,6 +43,10 @@ class Factored:
         """The share that some hidden units have in ``weight``."""
         return weight[:, part]
 
+    def order(self, parts: list, chunks: list) -> Iterator[tuple]:
+        """Parts and chunks, one after the other, the columns of H that a part has staying in the cache."""
+        return product(parts, chunks)
+
     def accumulate(self, grad_weight: Tensor, grad_output: Tensor, rows: slice) -> None:
         for column in storage.index(self.codes[rows], self.table_rows).unbind(1):
             grad_weight.index_add_(0, column, grad_output)
@@ -51,6 +58,7 @@ class Direct:
     def __init__(self, kind: str, table: Tensor, codes: Tensor | None):
         # Codebooks are small: converted once. One filter a word is converted a chunk at a time.
         self.kind, self.table, self.codes = kind, table if codes is None else table.float(), codes
+        self.made: tuple[slice, Tensor] | None = None  # the last rows, and their filters
 
     def __len__(self) -> int:
         return len(self.table if self.codes is None else self.codes)
@@ -61,11 +69,17 @@ class Direct:
     def units(self, weight: Tensor, part: slice) -> Tensor:
         return weight[part]
 
+    def order(self, parts: list, chunks: list) -> Iterator[tuple]:
+        """Chunks and parts, one after the other, so that a chunk's filters are made once."""
+        return ((part, rows) for rows, part in product(chunks, parts))
+
     def accumulate(self, grad_weight: Tensor, grad_output: Tensor, rows: slice) -> None:
         grad_weight.addmm_(grad_output.t(), self._filters(rows, grad_weight))
 
     def _filters(self, rows: slice, like: Tensor) -> Tensor:
-        return storage.combine(self.kind, self.table, self.codes, rows).to(like.dtype)  # (rows, D_o)
+        if self.made is None or self.made[0] != rows:
+            self.made = rows, storage.combine(self.kind, self.table, self.codes, rows).to(like.dtype)
+        return self.made[1]  # (rows, D_o)
 
 
 def chunked_ffn(
@@ -95,53 +109,67 @@ class _ChunkedFFN(torch.autograd.Function):
             if not weights:
                 return torch.cat([first(first_weight, rows) for rows in ctx.chunks])
             output = first_weight.new_empty(len(first), weights[-1].shape[0])
-            for part in _parts(units, weights):
-                first_part, weights_part = _narrow(part, first, first_weight, weights)
-                for rows in ctx.chunks:
-                    hidden = hidden_layers(first, rows, first_part, weights_part)[-1]
-                    output[rows].addmm_(hidden, weights_part[-1].t(), beta=float(part.start > 0))
+            for part, rows in first.order(_parts(units, first, first_weight, weights), ctx.chunks):
+                hidden = hidden_layers(first, rows, part.first_weight, part.weights)[-1]
+                output[rows].addmm_(hidden, part.weights[-1].t(), beta=float(part.units.start > 0))
         return output
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad_output):
-        first_weight, *weights = ctx.saved_tensors
+        first, (first_weight, *weights) = ctx.first, ctx.saved_tensors
         needs_first, *needs = ctx.needs_input_grad[3:]
-        grad_first = torch.empty_like(first_weight) if needs_first else None
+        parts = _parts(ctx.units, first, first_weight, weights)
         grads = [torch.zeros_like(w) if n else None for w, n in zip(weights, needs, strict=True)]
         with torch.autocast(first_weight.device.type, enabled=False):
-            for part in _parts(ctx.units, weights):
-                first_part, weights_part = _narrow(part, ctx.first, first_weight, weights)
-                # Apart from the rest of the gradient, so that it is in one piece and stays in the cache.
-                grad_part = torch.zeros_like(first_part) if needs_first else None
-                for rows in ctx.chunks:
-                    grad = grad_output[rows]
-                    if weights:
-                        hiddens = hidden_layers(ctx.first, rows, first_part, weights_part)
-                        for layer in reversed(range(len(weights))):
-                            if grads[layer] is not None:
-                                grads[layer][:, part].addmm_(grad.t(), hiddens[layer])
-                            grad = grad @ weights_part[layer]
-                            torch.ops.aten.threshold_backward(grad, hiddens[layer], 0, grad_input=grad)
-                    if needs_first:
-                        ctx.first.accumulate(grad_part, grad, rows)
+            for part, rows in first.order(parts, ctx.chunks):
+                grad = grad_output[rows]
+                if weights:
+                    hiddens = hidden_layers(first, rows, part.first_weight, part.weights)
+                    for layer in reversed(range(len(weights))):
+                        if grads[layer] is not None:
+                            grads[layer][:, part.units].addmm_(grad.t(), hiddens[layer])
+                        grad = grad @ part.weights[layer]
+                        torch.ops.aten.threshold_backward(grad, hiddens[layer], 0, grad_input=grad)
                 if needs_first:
-                    ctx.first.units(grad_first, part).copy_(grad_part)
+                    first.accumulate(part.grad_first, grad, rows)
+        grad_first = None
+        if needs_first:
+            grad_first = torch.empty_like(first_weight)
+            for part in parts:
+                first.units(grad_first, part.units).copy_(part.grad_first)
         return (None, None, None, grad_first, *grads)
 
 
-def _parts(units: int | None, weights: Sequence[Tensor]) -> list[slice]:
+@dataclass(frozen=True)
+class _Part:
+    """The network with some of its hidden units alone, in pieces of memory of their own."""
+
+    units: slice
+    first_weight: Tensor
+    weights: list[Tensor]
+
+    @cached_property
+    def grad_first(self) -> Tensor:
+        """Of the first weight: apart from the rest, so that it stays in the cache."""
+        return torch.zeros_like(self.first_weight)
+
+
+def _parts(units: int | None, first, first_weight: Tensor, weights: Sequence[Tensor]) -> list[_Part]:
     """The hidden units of two layers, at most ``units`` at a time; a deeper network can't be taken apart."""
-    if units is None or len(weights) != 1:
-        return [slice(0, None)]
-    width = weights[0].shape[1]
-    count = -(-width // units)
-    return _chunks(width, -(-width // count))
-
-
-def _narrow(part: slice, first, first_weight: Tensor, weights: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
-    """The network with the hidden units of ``part`` alone."""
-    return first.units(first_weight, part).contiguous(), [weight[:, part].contiguous() for weight in weights]
+    slices = [slice(0, None)]
+    if units is not None and len(weights) == 1:
+        width = weights[0].shape[1]
+        count = -(-width // units)
+        slices = _chunks(width, -(-width // count))
+    return [
+        _Part(
+            part,
+            first.units(first_weight, part).contiguous(),
+            [weight[:, part].contiguous() for weight in weights],
+        )
+        for part in slices
+    ]
 
 
 def hidden_layers(first, rows, first_weight, weights) -> list[Tensor]:

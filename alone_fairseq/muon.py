@@ -19,12 +19,12 @@ class AdamMuon(torch.optim.Optimizer):
     """Muon for ``matrices``, Adam for ``others``; their states are kept as those of one optimizer."""
 
     def __init__(self, matrices, others, lr, betas, eps, weight_decay, momentum, factor):
-        self.factors = factor, 1.0  # of the learning rate
+        self.factors = (factor, 1.0)[: 1 + bool(others)]  # of the learning rate
         muon = torch.optim.Muon(
             matrices, lr, weight_decay=weight_decay, momentum=momentum, adjust_lr_fn="match_rms_adamw"
         )
-        adam = Adam(others, lr, betas, eps, weight_decay)
-        self.parts = muon, adam
+        # Without any, as for a student with a frozen o, Adam would refuse to be.
+        self.parts = (muon, Adam(others, lr, betas, eps, weight_decay)) if others else (muon,)
         super().__init__([{**part.defaults, "params": part.param_groups[0]["params"]} for part in self.parts], {})
 
     def step(self, closure=None):
@@ -32,8 +32,9 @@ class AdamMuon(torch.optim.Optimizer):
         for part, factor, group in zip(self.parts, self.factors, self.param_groups, strict=True):
             # Loading makes a new state and new groups.
             changed = {"lr": factor * group["lr"], "weight_decay": group["weight_decay"] / factor}
-            # fairseq gives all groups Adam's settings when it loads a checkpoint; that one is not Muon's.
-            changed["eps"] = part.defaults["eps"]
+            # When fairseq loads a checkpoint it gives all groups Adam's settings of now, of which eps is not
+            # Muon's, and leaves them Muon's of then.
+            changed |= {name: part.defaults[name] for name in ("eps", "momentum") if name in part.defaults}
             part.state, part.param_groups = self.state, [{**group, **changed}]
             part.step()
         return loss
@@ -56,7 +57,7 @@ class FairseqAdamMuon(FairseqOptimizer):
             refuse("adam_muon has no --use-old-adam and no --fp16-adam-stats; leave them out")
         if cfg.muon_lr_factor <= 0:
             refuse(f"--muon-lr-factor must be above 0, not {cfg.muon_lr_factor}")
-        if len(params) == 1:
+        if len(params) == 1 and params[0].dim() == 1:
             refuse("adam_muon needs the weights one by one; with --fp16 add --fp16-no-flatten-grads")
         matrices = [p for p in params if getattr(p, "param_group", None) == PARAM_GROUP]
         if not matrices:

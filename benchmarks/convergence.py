@@ -79,9 +79,9 @@ def train(data: Path, row: str, seed: int, more: list[str], log: Path) -> None:
     unfinished.rename(log)
 
 
-def settings_hash(data: Path, row: str) -> str:
-    """Differs where a training that is done would not be the same again."""
-    return hashlib.sha256(f"{data.resolve()} {SETTINGS} {ROWS[row]}".encode()).hexdigest()[:8]
+def settings_hash(data: Path, row: str, threads: int) -> str:
+    """Differs where the settings are others, or the threads, which the time of a step depends on."""
+    return hashlib.sha256(f"{data.resolve()} {SETTINGS} {ROWS[row]} {threads}".encode()).hexdigest()[:8]
 
 
 def seconds_an_update(log: Path) -> float:
@@ -90,23 +90,27 @@ def seconds_an_update(log: Path) -> float:
     return sum(walls[1:]) / (50 * len(walls[1:])) if walls[1:] else float("nan")
 
 
-def parameters(data: Path, row: str) -> int:
+def time_of_a_step(logs: list[Path]) -> float:
+    return statistics.median(map(seconds_an_update, logs))
+
+
+def parameters(data: Path, row: str, more: list[str]) -> int:
     """Of the embedding of ``row`` alone."""
-    line = [str(data), "--user-dir", str(USER_DIR), *SETTINGS.split(), *ROWS[row].split()]
+    line = [str(data), "--user-dir", str(USER_DIR), *SETTINGS.split(), *ROWS[row].split(), *more]
     settings = options.parse_args_and_arch(options.get_training_parser(), input_args=line)
     task = tasks.setup_task(settings)
     return sum(p.numel() for p in task.build_model(settings).encoder.embed_tokens.parameters())
 
 
-def result(data: Path, row: str, logs: list[Path], plain: float) -> dict:
-    """One line of the table; ``plain`` is the seconds of an update of plain ALONE."""
+def result(data: Path, row: str, more: list[str], logs: list[Path], plain: list[Path]) -> dict:
+    """One line of the table; ``plain``: the logs of plain ALONE, by whose time of a step others are divided."""
     finals = [list(read_curve(log, "ppl").values())[-1] for log in logs]
     return {
         "embedding": row,
-        "parameters": parameters(data, row),
+        "parameters": parameters(data, row, more),
         "perplexity": f"{statistics.mean(finals):.1f}",
         "of each seed": " ".join(f"{final:.1f}" for final in finals),
-        "time of a step": f"{statistics.median(map(seconds_an_update, logs)) / plain:.2f}",
+        "time of a step": f"{time_of_a_step(logs) / time_of_a_step(plain):.2f}" if plain else "",
     }
 
 
@@ -127,18 +131,17 @@ def main() -> None:
     parser.add_argument("--jobs", type=report.positive, default=cores, help=f"trainings side by side ({cores})")
     arguments, more = report.parse(parser)
     rows = chosen(parser, arguments.rows)
-    if not (arguments.data / "dict.en.txt").exists():
-        parser.error(
-            f"{arguments.data}: no dict.en.txt; recipes/multi30k/run.sh --stop-stage 2 makes such a folder"
-        )
+    if not any(arguments.data.glob("dict.*.txt")):
+        parser.error(f"{arguments.data}: no dict.*.txt; recipes/multi30k/run.sh --stop-stage 2 makes such data")
     folder = arguments.output / f"convergence-{arguments.updates}{''.join(more)}"
     folder.mkdir(parents=True, exist_ok=True)
+    threads = max(1, cores // arguments.jobs)
     logs = {
-        (row, seed): folder / f"{row}, seed {seed}, {settings_hash(arguments.data, row)}.log"
+        (row, seed): folder / f"{row}, seed {seed}, {settings_hash(arguments.data, row, threads)}.log"
         for row, seed in product(rows, arguments.seeds)
     }
-    os.environ["OMP_NUM_THREADS"] = str(max(1, cores // arguments.jobs))
-    more = ["--max-update", str(arguments.updates), *more]
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    more += ["--max-update", str(arguments.updates)]
     with ThreadPoolExecutor(arguments.jobs) as pool, tqdm(total=len(logs), unit="training") as progress:
         waiting = [
             pool.submit(train, arguments.data, row, seed, more, log)
@@ -146,22 +149,20 @@ def main() -> None:
             if not log.exists()
         ]
         progress.update(len(logs) - len(waiting))
-        for job in as_completed(waiting):
-            try:
+        try:
+            for job in as_completed(waiting):
                 job.result()
-            except SystemExit:
-                pool.shutdown(cancel_futures=True)
-                raise
-            progress.update()
+                progress.update()
+        except BaseException:  # Ctrl-C, too
+            pool.shutdown(cancel_futures=True)
+            raise
     logging.disable(logging.INFO)
     by_row = {row: [logs[row, seed] for seed in arguments.seeds] for row in rows}
-    plain = statistics.median(map(seconds_an_update, by_row.get("ALONE", sum(by_row.values(), []))))
-    report.write(
-        "convergence", [result(arguments.data, row, logs, plain) for row, logs in by_row.items()], arguments.output
-    )
+    table = [result(arguments.data, row, more, logs, by_row.get("ALONE", [])) for row, logs in by_row.items()]
+    report.write("convergence", table, arguments.output)
     curves = {row: read_curve(logs[0], "ppl") for row, logs in by_row.items()}
-    report.draw("convergence", curves, "updates", "validation perplexity", arguments.output)
+    report.draw("convergence", curves, "updates", "validation perplexity", arguments.output, yscale="log")
 
 
 if __name__ == "__main__":
-    main()
+    report.run(main)

@@ -7,10 +7,10 @@ Each system looks up a batch of tokens, projects them on all words and goes back
 
 import argparse
 import multiprocessing
-import os
 import re
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import report
@@ -25,7 +25,7 @@ from alone_fairseq.word_embedding import WordEmbedding
 DIM = 512
 TOKENS = 3584  # of a batch, as in the paper's training
 SCORES_UP_TO = 100_000  # words
-DEFAULT_SIZES = "37000x512 37000x1024 37000x2048 37000x4096 37000x8192 8000x2048 250000x2048 1000000x2048"
+SIZES = "37000x512 37000x1024 37000x2048 37000x4096 37000x8192 8000x2048 250000x2048 1000000x2048"
 GIB = 2**30
 
 
@@ -84,16 +84,21 @@ class Size:
         return SYSTEMS[system](self.vocab, DIM, **options)
 
     def needed_bytes(self, system: str) -> int:
-        """At least what ``system`` needs at its peak: hidden activations, their gradient, filters, matrix."""
-        rows = 2 * DIM + (2 * self.inter_dim + 2 * DIM if system in KEEPS_ACTIVATIONS else 0)
+        """At least what ``system`` needs at its peak, beside the model that all have.
+
+        The matrix and its gradient; filters, if there is one a word; activations, their gradient and the ReLU's.
+        """
+        rows = 2 * DIM
+        rows += 2 * DIM if "formula" in system else 0
+        rows += 3 * self.inter_dim if system in KEEPS_ACTIVATIONS else 0
         return 4 * self.vocab * rows
 
     def step(self, embedding: WordEmbedding):
         """One step, forward and backward, as a function without arguments."""
-        torch.manual_seed(2)
         if self.vocab > SCORES_UP_TO:
-            gradient = torch.randn(self.vocab, DIM)
+            gradient = fixed_gradient(self.vocab)
             return lambda: _clear(embedding, embedding.matrix().backward(gradient))
+        torch.manual_seed(2)
         tokens, targets = torch.randint(self.vocab, (2, TOKENS))
 
         def with_scores():
@@ -120,6 +125,13 @@ class Size:
         return three_products
 
 
+@cache
+def fixed_gradient(vocab: int) -> torch.Tensor:
+    """Of the matrix, the same for all systems."""
+    torch.manual_seed(2)
+    return torch.randn(vocab, DIM)
+
+
 def _clear(embedding, _backward_done) -> None:
     embedding.zero_grad(set_to_none=True)
 
@@ -134,12 +146,12 @@ def peak_bytes(size: Size, system: str) -> int:
 
 
 def measure(size: Size, rounds: int) -> list[dict]:
-    available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    available = 1024 * int(re.search(r"MemAvailable:\s+(\d+)", Path("/proc/meminfo").read_text())[1])
     fitting = [system for system in SYSTEMS if size.needed_bytes(system) < 0.9 * available]
     peaks = {}
     for system in fitting:
-        with multiprocessing.get_context("spawn").Pool(1) as fresh:
-            peaks[system] = fresh.apply(peak_bytes, (size, system))
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as fresh:
+            peaks[system] = fresh.submit(peak_bytes, size, system).result()
     steps = {"bound": size.bound()} | {system: size.step(size.build(system)) for system in fitting}
     seconds = report.medians(steps, rounds)
     added = {system: seconds[system] - seconds["lookup"] for system in fitting}
@@ -171,22 +183,23 @@ def curves(rows: list[dict], column: str, along: str, fixed: str) -> dict[str, d
     return result
 
 
-def main() -> None:
-    parser = report.parser(__doc__, "benchmarks/embedding.py --sizes 37000x4096 37000x8192")
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    result = report.parser(__doc__, "benchmarks/embedding.py --sizes 37000x4096 37000x8192")
+    result.add_argument(
         "--sizes",
         nargs="+",
         type=Size.parse,
-        default=DEFAULT_SIZES,
+        default=list(map(Size.parse, SIZES.split())),
         metavar="VxD",
-        help=f"vocabulary and D_inter ({DEFAULT_SIZES})",
+        help=f"vocabulary and D_inter ({SIZES})",
     )
-    arguments = parser.parse_args()
-    sizes = arguments.sizes
-    if isinstance(sizes, str):
-        sizes = [Size.parse(size) for size in sizes.split()]
+    return result
+
+
+def main() -> None:
+    arguments, _ = report.parse(parser(), for_fairseq=False)
     rows = []
-    for size in sizes:
+    for size in arguments.sizes:
         print(f"V = {size.vocab:,}, D_inter = {size.inter_dim:,} ...", flush=True)
         rows += measure(size, arguments.rounds)
     report.write("embedding", rows, arguments.output, gpu=False)
@@ -200,4 +213,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    report.run(main)

@@ -8,6 +8,7 @@ import os
 import platform
 import statistics
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from tabulate import tabulate
 
 from alone_fairseq.charts import chart, charts
 from alone_fairseq.checkpoint.files import replacing
+from alone_fairseq.errors import UserError
 
 
 def parser(description: str, example: str, rounds: bool = True) -> argparse.ArgumentParser:
@@ -35,11 +37,28 @@ def parser(description: str, example: str, rounds: bool = True) -> argparse.Argu
     return result
 
 
-def parse(parser: argparse.ArgumentParser) -> tuple[argparse.Namespace, list[str]]:
-    """Our own options, and those after -- for fairseq."""
+def parse(parser: argparse.ArgumentParser, for_fairseq: bool = True) -> tuple[argparse.Namespace, list[str]]:
+    """Our own options, and those after -- if there may be such.
+
+    An --output that can't be written to is refused now and not after hours of measuring.
+    """
     own = sys.argv[1:]
-    end = own.index("--") if "--" in own else len(own)
-    return parser.parse_args(own[:end]), own[end + 1 :]
+    end = own.index("--") if for_fairseq and "--" in own else len(own)
+    arguments = parser.parse_args(own[:end])
+    try:
+        arguments.output.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=arguments.output).close()
+    except OSError as error:
+        parser.error(f"--output {arguments.output}: {error.strerror}")
+    return arguments, own[end + 1 :]
+
+
+def run(main: Callable[[], None]) -> None:
+    """A program, mistakes of whose user get one line."""
+    try:
+        main()
+    except (UserError, OSError) as error:
+        sys.exit(f"error: {error}")
 
 
 def positive(text: str) -> int:
@@ -49,13 +68,14 @@ def positive(text: str) -> int:
     return number
 
 
-def medians(steps: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+def medians(steps: dict[str, Callable[[], object]], rounds: int, warm_up: bool = True) -> dict[str, float]:
     """Median seconds of each step: one of each in turn, so that what slows the machine slows all of them.
 
-    A first round is not counted. A step may return a time of its own, in seconds, to be taken in place of ours.
+    With ``warm_up`` there is a round before that is not counted. A step may return a time of its own, in seconds,
+    to be taken in place of ours.
     """
     seconds: dict[str, list[float]] = {name: [] for name in steps}
-    for number in range(rounds + 1):
+    for number in range(1 - warm_up, rounds + 1):
         for name, step in steps.items():
             gc.collect()
             synchronise()
@@ -79,7 +99,6 @@ def write(name: str, rows: list[dict], output: Path, gpu: bool | None = None) ->
     """
     print(f"\n{machine(torch.cuda.is_available() if gpu is None else gpu)}\n")
     print(tabulate(rows, headers="keys", tablefmt="github", intfmt=","), flush=True)
-    output.mkdir(parents=True, exist_ok=True)
     text = io.StringIO(newline="")
     table = csv.DictWriter(text, rows[0])
     table.writeheader()

@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--data", required=True, type=Path, metavar="BIN", help="its data, with tokenizer.json")
     parser.add_argument("--text", required=True, type=Path, metavar="FILE", help="raw text, a sentence a line")
     parser.add_argument("--sentences", type=report.positive, default=100, help="of the text, the first ones (100)")
-    arguments = parser.parse_args()
+    arguments, _ = report.parse(parser, for_fairseq=False)
     plain = load_plain(arguments.checkpoint, arguments.data)
     sentences = CheckText(arguments.text, BEAM).sentences(arguments.data, plain.settings.source_lang)
     sentences = sentences[: arguments.sentences]
@@ -63,4 +63,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    report.run(main)

@@ -73,7 +73,7 @@ def measure(name: str, vocab: int, system: str) -> list[dict]:
 
 
 def main() -> None:
-    arguments = report.parser(__doc__, "benchmarks/size.py", rounds=False).parse_args()
+    arguments, _ = report.parse(report.parser(__doc__, "benchmarks/size.py", rounds=False), for_fairseq=False)
     rows, curves = [], {system: {} for system in SYSTEMS}
     for (name, vocab), system in product(VOCABS.items(), SYSTEMS):
         single, half = measure(name, vocab, system)
@@ -84,4 +84,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    report.run(main)

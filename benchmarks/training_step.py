@@ -64,11 +64,13 @@ def main() -> None:
     parser.add_argument(
         "--systems", nargs="+", metavar="NAME", help="those whose names contain one of these (all)", default=[""]
     )
-    parser.add_argument("--vocab", type=report.positive, default=37_000, metavar="V", help="words (37000)")
+    parser.add_argument("--vocab", type=synthetic.words, default=37_000, metavar="V", help="words (37000)")
     arguments, more = report.parse(parser)
-    chosen = [name for name in SYSTEMS if name != "lookup" and any(part in name for part in arguments.systems)]
-    if not chosen:
-        parser.error(f"--systems: none of {', '.join(SYSTEMS)}")
+    others = [name for name in SYSTEMS if name != "lookup"]
+    for part in arguments.systems:
+        if not any(part in name for name in others):
+            parser.error(f"--systems: {part!r} is in none of {'; '.join(others)}")
+    chosen = [name for name in others if any(part in name for part in arguments.systems)]
     logging.disable(logging.INFO)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
@@ -94,4 +96,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    report.run(main)

@@ -65,11 +65,38 @@ def test_embedding(tmp_path):
     assert (tmp_path / "embedding-time.png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("size", ["37000", "0x5", "ax5"])
-def test_a_size_that_is_none_is_refused(size):
-    line = [sys.executable, str(BENCHMARKS / "embedding.py"), "--sizes", size]
-    done = subprocess.run(line, capture_output=True, text=True)
-    assert done.returncode == 2 and "VOCABULARYxINTER_DIM" in done.stderr
+def test_embedding_has_sizes_to_begin_with():
+    sizes = program("embedding")["parser"]().parse_args([]).sizes
+    assert {size.vocab for size in sizes} == {8_000, 37_000, 250_000, 1_000_000}
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("embedding", ["--sizes", "37000"], "'37000' is not of the form VOCABULARYxINTER_DIM"),
+        ("embedding", ["--sizes", "0x5"], "'0x5' is not of the form VOCABULARYxINTER_DIM"),
+        ("embedding", ["--", "--fp16"], "unrecognized arguments: -- --fp16"),
+        ("size", ["--output", __file__], "File exists"),
+        ("training_step", ["--systems", "binary", "4096"], "--systems: '4096' is in none of"),
+        ("training_step", ["--vocab", "4"], "must be above 4"),
+        ("convergence", ["--data", "nowhere"], "nowhere: no dict.*.txt"),
+        ("serving", ["--checkpoint", "none.pt", "--data", ".", "--text", "none"], "none.pt"),
+    ],
+)
+def test_mistakes_get_one_line(tmp_path, monkeypatch, capsys, name, arguments, message):
+    defined = program(name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments])
+    with pytest.raises(SystemExit) as stopped:
+        defined["report"].run(defined["main"])
+    last = str(stopped.value) if stopped.value.code != 2 else capsys.readouterr().err.splitlines()[-1]
+    assert "error: " in last and message in last and "\n" not in last
+
+
+def test_bars_have_their_numbers(tmp_path):
+    report = program("report")
+    report["bars"]("speed", {"a": {"one": 1.0, "two": 2.5}, "b": {"one": 3.0}}, "seconds", tmp_path)
+    assert (tmp_path / "speed.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_systems_that_are_compared_give_the_same_matrix():
@@ -109,10 +136,12 @@ def test_recompute_computes_at_each_step(tiny_data, monkeypatch):
 
 
 def test_convergence(tiny_data, tmp_path):
-    line = ["--data", tiny_data, "--rows", "lookup", "codebooks trained", "--updates", 2, "--output", tmp_path]
+    row = "whitened gradient of W_2"
+    line = ["--data", tiny_data, "--rows", "lookup", row, "--updates", 2, "--output", tmp_path]
     benchmark("convergence", *line, "--", "--max-tokens", 200)
     table = rows(tmp_path / "convergence.csv")
-    assert [row["embedding"] for row in table] == ["lookup", "codebooks trained"]
+    assert [row["embedding"] for row in table] == ["lookup", row]
+    assert all(row["time of a step"] == "" for row in table), "a ratio to plain ALONE, which was not trained"
     assert all(1 < float(row["perplexity"]) < 10_000 for row in table)
     logs = {log: log.stat().st_mtime_ns for log in tmp_path.glob("convergence-2*/*.log")}
     assert len(logs) == 2

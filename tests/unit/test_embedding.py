@@ -184,6 +184,7 @@ CHANGES = {
     "another parameter": lambda e: setattr(e, "base", nn.Parameter(e.base.data * 3)),
     "load_state_dict": lambda e: e.load_state_dict(build(seed=9).state_dict()),
     "another type": lambda e: e.double(),
+    "the matrix itself": lambda e: e.matrix().zero_(),
     "an optimizer": lambda e: torch.optim.SGD([e.base], lr=1.0).step(
         lambda: setattr(e.base, "grad", torch.ones(D_O))
     ),
@@ -247,6 +248,9 @@ def test_inference_mode():
     with torch.inference_mode():
         scores = embedding.project(embedding(TOKENS))
     torch.testing.assert_close(scores, embedding.project(embedding(TOKENS)).detach())
+    with torch.no_grad():
+        kept = embedding.matrix()
+    (torch.ones(D_E, requires_grad=True) @ kept.t()).sum().backward()  # it is no tensor of inference mode
 
 
 @pytest.mark.parametrize("options", BEYOND_THE_PAPER, ids=str)

@@ -111,12 +111,21 @@ def test_no_hidden_activations_are_kept():
     assert sorted(kept) == sorted([first_weight.shape, w2.shape])
 
 
-def test_frozen_weights_get_no_gradient():
-    base, w1, w2 = parameters()
-    table, codes = drawn("real")
-    w2.requires_grad_()
-    chunked_ffn(Direct("real", table, codes), 4, None, w1 * base, w2).sum().backward()
-    assert w2.grad.abs().sum() > 0
+@pytest.mark.parametrize("factored", [True, False])
+@pytest.mark.parametrize("frozen", [(0,), (2,), (0, 1), (0, 2)])
+def test_frozen_weights_get_no_gradient_and_the_others_theirs(factored, frozen):
+    gradients = []
+    for fixed in ((), frozen):
+        weights = parameters()
+        for number, weight in enumerate(weights):
+            weight.requires_grad_(number not in fixed)
+        fast("real", *drawn("real"), *weights, factored=factored, chunk_size=4).square().sum().backward()
+        gradients.append([weight.grad for weight in weights])
+    for number, (all_trained, some) in enumerate(zip(*gradients, strict=True)):
+        if number in frozen:
+            assert some is None
+        else:
+            torch.testing.assert_close(some, all_trained, rtol=0, atol=0)
 
 
 def test_second_derivatives_are_refused_rather_than_wrong():

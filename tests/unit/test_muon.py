@@ -77,6 +77,29 @@ def test_a_restart_changes_nothing(settings):
     assert all(torch.equal(one, other) for one, other in zip(whole, parts, strict=True))
 
 
+def test_a_restart_takes_the_momentum_of_now():
+    ends = []
+    for before, after in ((0.5, 0.9), (0.5, 0.5)):
+        params = weights()
+        first = optimizer(params, muon_momentum=before)
+        step(first, params)
+        saved = copy.deepcopy(first.state_dict())
+        second = optimizer(params, muon_momentum=after)
+        second.load_state_dict(saved, second.optimizer_config)
+        step(second, params, 2)
+        ends.append(params[1].detach().clone())
+    assert not torch.equal(*ends)
+
+
+def test_nothing_may_be_left_for_adam():
+    whole, parts = weights()[1:2], weights()[1:2]
+    only = optimizer(whole)
+    step(only, whole)
+    both = optimizer([*parts, nn.Parameter(torch.ones(3))])
+    step(both, parts)
+    assert torch.equal(whole[0], parts[0])
+
+
 def test_settings_reach_muon():
     ends = []
     for settings in ({}, {"muon_momentum": 0.5}, {"weight_decay": 0.1}, {"muon_lr_factor": 1.0}):

@@ -103,8 +103,8 @@ def test_formulas_agree_with_the_modules(layers, freeze_base, beyond):
         assert 4 * cost.saved == sum(tensor.nbytes for tensor in module.state_dict().values())
         with torch.no_grad():
             module.eval().matrix()
-        copies, made = getattr(module, "_kept", ([], {}))
-        assert cost.kept == sum(tensor.numel() for tensor in [*copies, *made.values()])
+        kept = getattr(module, "_kept", None)
+        assert cost.kept == (sum(t.numel() for t in [*kept.weights, kept.matrix]) if kept else 0)
 
 
 @pytest.mark.parametrize("storage", STORAGES)
