@@ -61,7 +61,8 @@ class EmbeddingConfig:
         metadata={"help": "replace the mean of all words' embeddings by a trained bias"},
     )
     alone_own_rows: int = field(
-        default=0, metadata={"help": "number of words, the most frequent ones, with trained rows of their own"}
+        default=0,
+        metadata={"help": "number of words, the first of the dictionary, with trained rows of their own"},
     )
     alone_storage: ChoiceEnum(list(STORAGES)) = field(
         default="codebook",
