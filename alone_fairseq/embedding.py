@@ -15,6 +15,7 @@ from alone_fairseq.errors import UserError
 from alone_fairseq.ffn import Direct, Factored, chunked_ffn, hidden_layers
 from alone_fairseq.filters import FilterSpec, check_at_least, check_own_rows
 from alone_fairseq.given_filters import SAVED, GivenFilters
+from alone_fairseq.kept_matrix import KeptMatrix
 from alone_fairseq.storage import OTHER_FILTERS, Filters, combine
 from alone_fairseq.word_embedding import WordEmbedding
 
@@ -129,7 +130,7 @@ class AloneEmbedding(WordEmbedding):
         # In a floating type, since averaging and EMA treat a checkpoint's tensors alike.
         self.register_buffer("filter_probe", torch.from_numpy(self.filter_store.probe.copy()))
         self.reset_parameters()
-        self._kept: _Kept | None = None
+        self._kept: KeptMatrix | None = None
         self._shared: MutableMapping | None = None
 
     @classmethod
@@ -274,10 +275,10 @@ class AloneEmbedding(WordEmbedding):
         if not self._keeps():
             return self._compute()
         weights = list(self.parameters())
-        if self._kept is None or not self._kept.is_of(weights):
+        if self._kept is None or not self._kept.is_made_of(weights):
             # Not a tensor of inference mode, which could not be used outside of it.
             with torch.inference_mode(False), torch.no_grad():
-                self._kept = _Kept([w.detach().clone() for w in weights], self._compute()["matrix"])
+                self._kept = KeptMatrix([w.detach().clone() for w in weights], self._compute()["matrix"])
         return {"matrix": self._kept.matrix}
 
     def _compute(self) -> dict[str, Tensor]:
@@ -339,21 +340,3 @@ class AloneEmbedding(WordEmbedding):
         if self.filter_store.kind == "real" and codes is not None and len(codes) > len(table):
             return [Factored(codes, len(table)), (table.to(wide) * base) @ first_weight.t(), *weights]
         return [Direct(self.filter_store.kind, table, codes), first_weight * base, *weights]
-
-
-class _Kept:
-    """A matrix, and a copy of the weights that it was made of."""
-
-    def __init__(self, weights: list[Tensor], matrix: Tensor):
-        self.weights, self.matrix = weights, matrix
-        self.version = matrix._version
-
-    def is_of(self, weights: list[Tensor]) -> bool:
-        """Whether it is what ``weights`` make; it is not after somebody has written to it."""
-        untouched = self.matrix._version == self.version and len(weights) == len(self.weights)
-        return untouched and all(map(_same, self.weights, weights))
-
-
-def _same(kept: Tensor, weight: Tensor) -> bool:
-    # Compared value by value: a version counter would be cheaper, but writes through .data do not move it.
-    return kept.device == weight.device and kept.dtype == weight.dtype and torch.equal(kept, weight)
