@@ -1,4 +1,4 @@
-"""A whole training step in fairseq, the update included: each system against a lookup, measured in turn with it.
+"""A whole training step in fairseq, the update included: all systems in turn, as multiples of a lookup's.
 
 The model is the base Transformer of the paper, the batch is one of --max-tokens tokens. Options after -- go to
 fairseq, for example: -- --fp16 --max-tokens 25000
@@ -72,24 +72,19 @@ def main() -> None:
             parser.error(f"--systems: {part!r} is in none of {'; '.join(others)}")
     chosen = [name for name in others if any(part in name for part in arguments.systems)]
     logging.disable(logging.INFO)
-    rows = []
     with tempfile.TemporaryDirectory() as folder:
         data = synthetic.binarise(Path(folder), arguments.vocab, sentences=2000)
-        lookup = Step(data, "lookup", more)
-        for name in chosen:
-            print(f"{name} ...", flush=True)
-            system = Step(data, name, more)
-            seconds = report.medians({"lookup": lookup, name: system}, arguments.rounds)
-            rows.append(
-                {
-                    "system": name,
-                    "parameters": system.parameters,
-                    "seconds": f"{seconds[name]:.3f}",
-                    "lookup's": f"{seconds['lookup']:.3f}",
-                    "× lookup": f"{seconds[name] / seconds['lookup']:.3f}",
-                }
-            )
-            del system
+        steps = {name: Step(data, name, more) for name in ["lookup", *chosen]}
+        seconds = report.medians(steps, arguments.rounds)
+    rows = [
+        {
+            "system": name,
+            "parameters": step.parameters,
+            "seconds": f"{seconds[name]:.3f}",
+            "× lookup": f"{seconds[name] / seconds['lookup']:.3f}",
+        }
+        for name, step in steps.items()
+    ]
     report.write("training_step", rows, arguments.output)
     ratios = {row["system"]: float(row["× lookup"]) for row in rows}
     report.bars("training_step", {"": ratios}, "seconds of a step by those with a lookup", arguments.output)

@@ -54,6 +54,16 @@ def test_serving(tmp_path, tiny_data, tiny_text, tiny_checkpoint):
     assert all(float(row["sentences/s"]) > 0 for row in table)
 
 
+def test_training_step(tmp_path):
+    sizes = [f"--{side}-{size}" for side in ("encoder", "decoder") for size in ("embed-dim=16", "layers=1")]
+    line = ["--vocab", 200, "--systems", "factorized", "--rounds", 1, "--output", tmp_path]
+    benchmark("training_step", *line, "--", *sizes, "--max-tokens", 200)
+    table = rows(tmp_path / "training_step.csv")
+    assert [row["system"] for row in table] == ["lookup", "factorized, r = 112"]
+    assert table[0]["× lookup"] == "1.000"
+    assert int(table[0]["parameters"]) - int(table[1]["parameters"]) == 200 * 16 - 112 * (200 + 16)
+
+
 def test_embedding(tmp_path):
     text = benchmark("embedding", "--sizes", "600x64", "--rounds", 1, "--output", tmp_path)
     table = rows(tmp_path / "embedding.csv")
