@@ -58,7 +58,7 @@ class AloneEmbedding(WordEmbedding):
         center: whether the mean over the vocabulary is replaced by a trained bias.
         own_rows: number of words, the first of the vocabulary, with trained rows of their own.
         storage: how the filters are held: ``codebook`` (M c D_o values and V M codes), ``expanded`` (one row a
-            word) or ``volatile`` (not at all: drawn again each time that they are needed). They are the same.
+            word) or ``volatile`` (not at all: drawn again each time). The filters are the same.
         seed: seed of the filters.
         chunk_size: words whose hidden activations exist at the same time; default by device.
         symbols: the V words as strings; their filters then follow from the words and not from their indices.

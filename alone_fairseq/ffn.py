@@ -16,7 +16,6 @@ e_w = W_L max(0, ... W_2 max(0, W_1 (m_w * o))). Three things make it cheap:
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
 
 import torch
 from torch import Tensor
@@ -43,9 +42,9 @@ class Factored:
         """The share that some hidden units have in ``weight``."""
         return weight[:, part]
 
-    def order(self, parts: list, chunks: list) -> Iterator[tuple]:
-        """Parts and chunks, one after the other, the columns of H that a part has staying in the cache."""
-        return product(parts, chunks)
+    def order(self, parts: Iterator, chunks: list) -> Iterator[tuple]:
+        """Each part with each chunk: part by part, so that its columns of H stay in the cache."""
+        return ((part, rows) for part in parts for rows in chunks)
 
     def accumulate(self, grad_weight: Tensor, grad_output: Tensor, rows: slice) -> None:
         for column in storage.index(self.codes[rows], self.table_rows).unbind(1):
@@ -69,9 +68,10 @@ class Direct:
     def units(self, weight: Tensor, part: slice) -> Tensor:
         return weight[part]
 
-    def order(self, parts: list, chunks: list) -> Iterator[tuple]:
-        """Chunks and parts, one after the other, so that a chunk's filters are made once."""
-        return ((part, rows) for rows, part in product(chunks, parts))
+    def order(self, parts: Iterator, chunks: list) -> Iterator[tuple]:
+        """Each part with each chunk: chunk by chunk, so that its filters are made once."""
+        parts = list(parts)
+        return ((part, rows) for rows in chunks for part in parts)
 
     def accumulate(self, grad_weight: Tensor, grad_output: Tensor, rows: slice) -> None:
         grad_weight.addmm_(grad_output.t(), self._filters(rows, grad_weight))
@@ -119,10 +119,10 @@ class _ChunkedFFN(torch.autograd.Function):
     def backward(ctx, grad_output):
         first, (first_weight, *weights) = ctx.first, ctx.saved_tensors
         needs_first, *needs = ctx.needs_input_grad[3:]
-        parts = _parts(ctx.units, first, first_weight, weights)
+        grad_first = torch.empty_like(first_weight) if needs_first else None
         grads = [torch.zeros_like(w) if n else None for w, n in zip(weights, needs, strict=True)]
         with torch.autocast(first_weight.device.type, enabled=False):
-            for part, rows in first.order(parts, ctx.chunks):
+            for part, rows in first.order(_parts(ctx.units, first, first_weight, weights), ctx.chunks):
                 grad = grad_output[rows]
                 if weights:
                     hiddens = hidden_layers(first, rows, part.first_weight, part.weights)
@@ -133,11 +133,8 @@ class _ChunkedFFN(torch.autograd.Function):
                         torch.ops.aten.threshold_backward(grad, hiddens[layer], 0, grad_input=grad)
                 if needs_first:
                     first.accumulate(part.grad_first, grad, rows)
-        grad_first = None
-        if needs_first:
-            grad_first = torch.empty_like(first_weight)
-            for part in parts:
-                first.units(grad_first, part.units).copy_(part.grad_first)
+                    if rows is ctx.chunks[-1]:
+                        first.units(grad_first, part.units).copy_(part.grad_first)
         return (None, None, None, grad_first, *grads)
 
 
@@ -151,25 +148,20 @@ class _Part:
 
     @cached_property
     def grad_first(self) -> Tensor:
-        """Of the first weight: apart from the rest, so that it stays in the cache."""
+        """Gradient of ``first_weight`` so far."""
         return torch.zeros_like(self.first_weight)
 
 
-def _parts(units: int | None, first, first_weight: Tensor, weights: Sequence[Tensor]) -> list[_Part]:
+def _parts(units: int | None, first, first_weight: Tensor, weights: Sequence[Tensor]) -> Iterator[_Part]:
     """The hidden units of two layers, at most ``units`` at a time; a deeper network can't be taken apart."""
     slices = [slice(0, None)]
     if units is not None and len(weights) == 1:
         width = weights[0].shape[1]
         count = -(-width // units)
         slices = _chunks(width, -(-width // count))
-    return [
-        _Part(
-            part,
-            first.units(first_weight, part).contiguous(),
-            [weight[:, part].contiguous() for weight in weights],
-        )
-        for part in slices
-    ]
+    for part in slices:
+        own = first.units(first_weight, part).contiguous()
+        yield _Part(part, own, [weight[:, part].contiguous() for weight in weights])
 
 
 def hidden_layers(first, rows, first_weight, weights) -> list[Tensor]:

@@ -12,7 +12,7 @@ class KeptMatrix:
         self._version = matrix._version
 
     def is_made_of(self, weights: list[Tensor]) -> bool:
-        """Whether ``weights`` would make it again. After somebody has written to it, it is made of nothing."""
+        """Whether ``weights`` would make it again; not once PyTorch knows that somebody has written to it."""
         untouched = self.matrix._version == self._version and len(weights) == len(self.weights)
         return untouched and all(map(_same, self.weights, weights))
 

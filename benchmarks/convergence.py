@@ -123,7 +123,7 @@ def chosen(parser, names: list[str]) -> list[str]:
 def main() -> None:
     example = "benchmarks/convergence.py --data work/multi30k/bin --rows lookup ALONE --seeds 1 2 3"
     parser = report.parser(__doc__, example, rounds=False)
-    parser.add_argument("--data", type=Path, required=True, metavar="BIN", help="binarised corpus, en to de")
+    parser.add_argument("--data", type=Path, required=True, metavar="BIN", help="binarised corpus")
     parser.add_argument("--rows", nargs="+", metavar="NAME", default=list(ROWS), help="those to train (all)")
     parser.add_argument("--seeds", nargs="+", type=int, metavar="N", default=[1], help="(1)")
     parser.add_argument("--updates", type=report.positive, default=300, help="(300)")

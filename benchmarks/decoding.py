@@ -24,7 +24,7 @@ from fairseq import checkpoint_utils, utils
 import alone_fairseq
 
 BATCHES = {1: 40, 32: 160}  # sentences in a batch: sentences to translate
-RECOMPUTED = {1: 2, 32: 32}  # of them, where each takes so much longer
+FEWER = {1: 2, 32: 32}  # where each takes so much longer
 LENGTH = 25  # of a hypothesis, </s> included
 USER_DIR = Path(alone_fairseq.__file__).parent
 RECOMPUTE = Path(__file__).parent / "recompute"
@@ -78,13 +78,14 @@ def speeds(data: dict[int, Path], checkpoints: dict[str, Path], rounds: int, mor
         print(f"batches of {batch} ...", flush=True)
         steps = {}
         for system, (model, user_dir) in SYSTEMS.items():
-            n = (RECOMPUTED if user_dir == RECOMPUTE else BATCHES)[batch]
+            n = (FEWER if user_dir == RECOMPUTE else BATCHES)[batch]
             steps[system] = partial(seconds_a_sentence, data[n], n, checkpoints[model], user_dir, batch, more)
         seconds = report.medians(steps, rounds, warm_up=False)
         rows += [
             {
                 "batch": batch,
                 "system": system,
+                "sentences": (FEWER if SYSTEMS[system][1] == RECOMPUTE else BATCHES)[batch],
                 "sentences/s": f"{1 / seconds[system]:.3f}",
                 "tokens/s": f"{LENGTH / seconds[system]:.1f}",
                 "× lookup's speed": f"{seconds['lookup'] / seconds[system]:.3f}",
@@ -114,7 +115,7 @@ def main() -> None:
     arguments, more = report.parse(parser)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        counts = {*BATCHES.values(), *RECOMPUTED.values()}
+        counts = {*BATCHES.values(), *FEWER.values()}
         data = {n: synthetic.binarise(folder / f"{n}", arguments.vocab, n) for n in counts}
         checkpoints = {model: build(data[max(counts)], model, folder / model) for model in MODELS}
         rows = speeds(data, checkpoints, arguments.rounds, more)

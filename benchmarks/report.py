@@ -24,7 +24,6 @@ from alone_fairseq.errors import UserError
 
 def parser(description: str, example: str, rounds: bool = True) -> argparse.ArgumentParser:
     """A parser with the options that all benchmarks have."""
-    warnings.simplefilter("ignore")  # fairseq's and hydra's, of what is deprecated, would bury the table
     result = argparse.ArgumentParser(description=description, epilog=f"example: python {example}")
     if rounds:
         result.add_argument("--rounds", type=positive, default=3, help="measurements; the median counts (3)")
@@ -56,7 +55,8 @@ def parse(parser: argparse.ArgumentParser, for_fairseq: bool = True) -> tuple[ar
 def run(main: Callable[[], None]) -> None:
     """A program, mistakes of whose user get one line."""
     try:
-        main()
+        with warnings.catch_warnings(action="ignore"):  # what fairseq and hydra say would bury the table
+            main()
     except (UserError, OSError) as error:
         sys.exit(f"error: {error}")
 
@@ -114,7 +114,7 @@ def draw(
     """Draw curves, {label: {x: y}}, to ``output``/name.png; ``scales`` as for ``Axes.set``."""
     with replacing(output / f"{name}.png", force=True) as file, chart(file, xlabel, ylabel) as axes:
         for label, curve in curves.items():
-            axes.plot(curve.keys(), curve.values(), marker=".", label=label)
+            axes.plot(*zip(*sorted(curve.items()), strict=True), marker=".", label=label)
         axes.set(**scales)
     print(f"{output / name}.png")
 

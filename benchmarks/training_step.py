@@ -1,7 +1,7 @@
 """A whole training step in fairseq, the update included: all systems in turn, as multiples of a lookup's.
 
-The model is the base Transformer of the paper, the batch is one of --max-tokens tokens. Options after -- go to
-fairseq, for example: -- --fp16 --max-tokens 25000
+The model is the base Transformer of the paper, the batch is one of --max-tokens tokens. All models are in memory
+together, some 20 GB; --systems takes fewer. Options after -- go to fairseq, for example: -- --fp16
 """
 
 import logging

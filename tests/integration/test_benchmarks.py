@@ -80,6 +80,15 @@ def test_embedding_has_sizes_to_begin_with():
     assert {size.vocab for size in sizes} == {8_000, 37_000, 250_000, 1_000_000}
 
 
+def test_curves_leave_out_what_was_not_measured():
+    table = [
+        {"V": vocab, "D_inter": 64, "system": "factored", "added": added}
+        for vocab, added in ((9, "0.5"), (3, ""), (5, "0.2"))
+    ]
+    curves = program("embedding")["curves"](table, "added", "V", "D_inter")
+    assert curves == {"factored": {9: 0.5, 5: 0.2}}
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [
@@ -103,7 +112,7 @@ def test_mistakes_get_one_line(tmp_path, monkeypatch, capsys, name, arguments, m
     assert "error: " in last and message in last and "\n" not in last
 
 
-def test_bars_have_their_numbers(tmp_path):
+def test_bars_are_drawn(tmp_path):
     report = program("report")
     report["bars"]("speed", {"a": {"one": 1.0, "two": 2.5}, "b": {"one": 3.0}}, "seconds", tmp_path)
     assert (tmp_path / "speed.png").read_bytes().startswith(b"\x89PNG")

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from alone_fairseq import storage
 from alone_fairseq.ffn import Direct, Factored, chunked_ffn
 from alone_fairseq.filters import FilterSpec
 
@@ -109,6 +110,18 @@ def test_no_hidden_activations_are_kept():
         chunked_ffn(Factored(codes, len(table)), 4, None, first_weight, w2).sum()
     assert (WORDS, D_INTER) not in kept
     assert sorted(kept) == sorted([first_weight.shape, w2.shape])
+
+
+def test_filters_of_a_chunk_are_made_once_a_pass(monkeypatch):
+    made = []
+    combine = storage.combine
+    monkeypatch.setattr(storage, "combine", lambda *given: made.append(given[-1]) or combine(*given))
+    base, w1, w2 = (w.requires_grad_() for w in parameters())
+    matrix = chunked_ffn(Direct("binary", *drawn("binary")), 4, 2, w1 * base, w2)
+    chunks = -(-WORDS // 4)
+    assert len(made) == chunks
+    matrix.sum().backward()
+    assert len(made) == 2 * chunks
 
 
 @pytest.mark.parametrize("factored", [True, False])

@@ -11,22 +11,13 @@ from alone_fairseq import AloneEmbedding
 from alone_fairseq.errors import UserError
 
 IDEAS = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "ideas" / "__init__.py"))
-NONE = {
-    "idea_train_codebooks": False,
-    "idea_row_gradient": 0.0,
-    "idea_base_one": False,
-    "idea_orthogonal": False,
-    "idea_unit_features": False,
-    "idea_apart": False,
-    "idea_whiten": 0.0,
-}
 
 
 def build(words=40, idea=None, **options) -> AloneEmbedding:
     torch.manual_seed(1)
     embedding = AloneEmbedding(words, 6, inter_dim=10, **{"codebooks": 3, "codes": 8, **options})
     if idea:
-        IDEAS["apply"](Namespace(**(NONE | idea)), embedding)
+        IDEAS["apply"](Namespace(**(vars(IDEAS["Ideas"]()) | idea)), embedding)
     return embedding
 
 
