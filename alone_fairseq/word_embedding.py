@@ -39,7 +39,10 @@ class WordEmbedding(nn.Module):
 
     def project(self, features: Tensor) -> Tensor:
         """Scores of all words, tied to the embeddings: (*, D_e) -> (*, V)."""
-        return functional.linear(features, self.matrix())
+        # As one product: given three dimensions and a matrix without gradient, as in a search, PyTorch may repeat
+        # the matrix for each sentence of the batch.
+        scores = functional.linear(features.reshape(-1, features.shape[-1]), self.matrix())
+        return scores.view(*features.shape[:-1], -1)
 
     @contextmanager
     def shared_matrix(self, store: MutableMapping | None = None) -> Iterator[None]:

@@ -243,6 +243,18 @@ def test_a_centred_matrix_has_the_bias_for_mean_and_keeps_track_of_it():
         torch.testing.assert_close(embedding.matrix().mean(0), torch.arange(1.0, D_E + 1))
 
 
+def test_a_step_of_a_search_is_one_product_whatever_its_layout():
+    embedding = build().eval()
+    features = torch.ones(1, 5, D_E).transpose(0, 1)  # (batch, 1, D_e), as fairseq's decoder has it
+    with torch.no_grad():
+        embedding.matrix()
+        with torch.profiler.profile() as profile:
+            scores = embedding.project(features)
+    assert scores.shape == (5, 1, WORDS)
+    called = {event.key for event in profile.key_averages()}
+    assert "aten::mm" in called and "aten::bmm" not in called
+
+
 def test_inference_mode():
     embedding = build().eval()
     with torch.inference_mode():
