@@ -274,9 +274,10 @@ def test_what_is_not_duc_is_refused(tmp_path):
     (tmp_path / "3" / "DUC").mkdir(parents=True)
     (tmp_path / "3" / "DUC" / "bad.tgz").write_bytes(b"not an archive")
     assert "bad.tgz: cannot be unpacked" in refusal(prepare_duc(tmp_path / "3" / "DUC"))
-    with tarfile.open(tmp_path / "3" / "DUC" / "bad.tgz", "w:gz") as hostile:
+    (tmp_path / "4" / "DUC").mkdir(parents=True)
+    with tarfile.open(tmp_path / "4" / "DUC" / "hostile.tgz", "w:gz") as hostile:
         hostile.add(__file__, "../../../outside")
-    assert "outside would lie outside of" in refusal(prepare_duc(tmp_path / "3" / "DUC"))
+    assert "outside would lie outside of" in refusal(prepare_duc(tmp_path / "4" / "DUC"))
     assert not list(tmp_path.rglob("outside"))
 
 
