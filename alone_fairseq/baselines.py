@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from alone_fairseq.filters import check_at_least
-from alone_fairseq.word_embedding import WordEmbedding
+from alone_fairseq.word_embedding import WordEmbedding, one_product
 
 
 class LookupEmbedding(WordEmbedding):
@@ -57,8 +57,8 @@ class FactorizedEmbedding(WordEmbedding):
         return functional.linear(self.table, self.projection)  # (V, D_e)
 
     def project(self, features: Tensor) -> Tensor:
-        narrow = functional.linear(features, self.projection.t())  # (*, r): cheaper than by the matrix
-        return functional.linear(narrow, self.table)  # (*, V)
+        narrow = one_product(features, self.projection.t())  # (*, r): cheaper than by the matrix
+        return one_product(narrow, self.table)  # (*, V)
 
 
 def _clear(table: Tensor, padding_idx: int | None) -> None:

@@ -39,10 +39,7 @@ class WordEmbedding(nn.Module):
 
     def project(self, features: Tensor) -> Tensor:
         """Scores of all words, tied to the embeddings: (*, D_e) -> (*, V)."""
-        # As one product: given three dimensions and a matrix without gradient, as in a search, PyTorch may repeat
-        # the matrix for each sentence of the batch.
-        scores = functional.linear(features.reshape(-1, features.shape[-1]), self.matrix())
-        return scores.view(*features.shape[:-1], -1)
+        return one_product(features, self.matrix())
 
     @contextmanager
     def shared_matrix(self, store: MutableMapping | None = None) -> Iterator[None]:
@@ -58,3 +55,13 @@ class WordEmbedding(nn.Module):
                     f"token {low if low < 0 else high} is not one of the {self.num_embeddings} words 0 to "
                     f"{self.num_embeddings - 1}; were the data binarised with another dictionary?"
                 )
+
+
+def one_product(features: Tensor, weight: Tensor) -> Tensor:
+    """``functional.linear``, (*, n) and (m, n) -> (*, m), as one product.
+
+    Given three dimensions and a weight without gradient, as in a search, PyTorch may repeat the weight for each
+    sentence of the batch.
+    """
+    flat = features.reshape(-1, features.shape[-1])
+    return functional.linear(flat, weight).view(*features.shape[:-1], len(weight))

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from alone_fairseq import AloneEmbedding, UserError
+from alone_fairseq.baselines import FactorizedEmbedding
 
 WORDS, D_E, D_O, D_INTER = 50, 6, 10, 8
 TOKENS = torch.tensor([[3, 7, 3], [49, 0, 7]])
@@ -243,14 +244,15 @@ def test_a_centred_matrix_has_the_bias_for_mean_and_keeps_track_of_it():
         torch.testing.assert_close(embedding.matrix().mean(0), torch.arange(1.0, D_E + 1))
 
 
-def test_a_step_of_a_search_is_one_product_whatever_its_layout():
-    embedding = build().eval()
+@pytest.mark.parametrize("embedding", [build(), FactorizedEmbedding(WORDS, D_E, factorized_dim=2)])
+def test_a_step_of_a_search_is_one_product_whatever_its_layout(embedding):
+    embedding.eval()
     features = torch.ones(1, 5, D_E).transpose(0, 1)  # (batch, 1, D_e), as fairseq's decoder has it
     with torch.no_grad():
         embedding.matrix()
         with torch.profiler.profile() as profile:
             scores = embedding.project(features)
-    assert scores.shape == (5, 1, WORDS)
+    assert scores.shape == (5, 1, WORDS) and embedding.project(features[:0]).shape == (0, 1, WORDS)
     called = {event.key for event in profile.key_averages()}
     assert "aten::mm" in called and "aten::bmm" not in called
 
