@@ -76,16 +76,16 @@ def speeds(data: dict[int, Path], checkpoints: dict[str, Path], rounds: int, mor
     rows = []
     for batch in BATCHES:
         print(f"batches of {batch} ...", flush=True)
-        steps = {}
+        steps, counts = {}, {}
         for system, (model, user_dir) in SYSTEMS.items():
-            n = (FEWER if user_dir == RECOMPUTE else BATCHES)[batch]
+            n = counts[system] = (FEWER if user_dir == RECOMPUTE else BATCHES)[batch]
             steps[system] = partial(seconds_a_sentence, data[n], n, checkpoints[model], user_dir, batch, more)
         seconds = report.medians(steps, rounds, warm_up=False)
         rows += [
             {
                 "batch": batch,
                 "system": system,
-                "sentences": (FEWER if SYSTEMS[system][1] == RECOMPUTE else BATCHES)[batch],
+                "sentences": counts[system],
                 "sentences/s": f"{1 / seconds[system]:.3f}",
                 "tokens/s": f"{LENGTH / seconds[system]:.1f}",
                 "× lookup's speed": f"{seconds['lookup'] / seconds[system]:.3f}",
