@@ -10,7 +10,7 @@ import multiprocessing
 import re
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import report
@@ -125,7 +125,7 @@ class Size:
         return three_products
 
 
-@cache
+@lru_cache(maxsize=1)
 def fixed_gradient(vocab: int) -> torch.Tensor:
     """Of the matrix, the same for all systems."""
     torch.manual_seed(2)
