@@ -8,6 +8,7 @@ import hashlib
 import logging
 import os
 import re
+import shlex
 import statistics
 import subprocess
 import sys
@@ -58,6 +59,7 @@ ROWS = {
     "centred, half-normalised gradient": f"{IDEA} {QUARTER} {ADAM} --alone-center --idea-row-gradient 0.5",
     "centred, whitened gradient of W_2": f"{IDEA} {QUARTER} {ADAM} --alone-center --idea-whiten 0.01",
     "Muon": f"{ARCH} {QUARTER} {MUON}",
+    "300 own rows": f"{ARCH} --alone-own-rows 300 --alone-inter-dim 874 {ADAM}",
     "centred, Muon": f"{ARCH} {QUARTER} {MUON} --alone-center",
     "centred, Muon at Adam's rate": f"{ARCH} {QUARTER} {MUON} --alone-center --muon-lr-factor 1",
     "centred, Muon at 4 times Adam's rate": f"{ARCH} {QUARTER} {MUON} --alone-center --muon-lr-factor 4",
@@ -65,12 +67,13 @@ ROWS = {
     "centred, 300 own rows, Muon": f"{ARCH} {OWN_300} {MUON} --alone-center",
     "centred, 1,000 own rows, Muon": f"{ARCH} {OWN_1000} {MUON} --alone-center",
 }
+FROM_VECTORS = "centred, from vectors"
 
 
 def train(data: Path, row: str, seed: int, more: list[str], log: Path) -> None:
     """Train ``row`` with fairseq; a log under its own name is a training that has ended well."""
     line = [sys.executable, "-m", "fairseq_cli.train", str(data), "--seed", str(seed)]
-    line += ["--user-dir", str(USER_DIR), *SETTINGS.split(), *ROWS[row].split(), *more]
+    line += ["--user-dir", str(USER_DIR), *SETTINGS.split(), *shlex.split(ROWS[row]), *more]
     unfinished = log.with_suffix(".unfinished")
     with open(unfinished, "w") as file:
         done = subprocess.run(line, stdout=file, stderr=subprocess.STDOUT)
@@ -96,7 +99,7 @@ def time_of_a_step(logs: list[Path]) -> float:
 
 def parameters(data: Path, row: str, more: list[str]) -> int:
     """Of the embedding of ``row`` alone."""
-    line = [str(data), "--user-dir", str(USER_DIR), *SETTINGS.split(), *ROWS[row].split(), *more]
+    line = [str(data), "--user-dir", str(USER_DIR), *SETTINGS.split(), *shlex.split(ROWS[row]), *more]
     settings = options.parse_args_and_arch(options.get_training_parser(), input_args=line)
     task = tasks.setup_task(settings)
     return sum(p.numel() for p in task.build_model(settings).encoder.embed_tokens.parameters())
@@ -124,13 +127,17 @@ def main() -> None:
     example = "benchmarks/convergence.py --data work/multi30k/bin --rows lookup ALONE --seeds 1 2 3"
     parser = report.parser(__doc__, example, rounds=False)
     parser.add_argument("--data", type=Path, required=True, metavar="BIN", help="binarised corpus")
-    parser.add_argument("--rows", nargs="+", metavar="NAME", default=list(ROWS), help="those to train (all)")
+    parser.add_argument("--rows", nargs="+", metavar="NAME", help="those to train (all)")
     parser.add_argument("--seeds", nargs="+", type=int, metavar="N", default=[1], help="(1)")
     parser.add_argument("--updates", type=report.positive, default=300, help="(300)")
     cores = os.cpu_count()
     parser.add_argument("--jobs", type=report.positive, default=cores, help=f"trainings side by side ({cores})")
+    parser.add_argument("--vectors", type=Path, metavar="FILE", help=f"adds a row, {FROM_VECTORS!r}")
     arguments, more = report.parse(parser)
-    rows = chosen(parser, arguments.rows)
+    if arguments.vectors:
+        start = shlex.quote(str(arguments.vectors.resolve()))
+        ROWS[FROM_VECTORS] = f"{IDEA} {QUARTER} {ADAM} --alone-center --idea-start {start}"
+    rows = chosen(parser, arguments.rows or list(ROWS))
     if not any(arguments.data.glob("dict.*.txt")):
         parser.error(f"{arguments.data}: no dict.*.txt; recipes/multi30k/run.sh --stop-stage 2 makes such data")
     folder = arguments.output / f"convergence-{arguments.updates}{''.join(more)}"

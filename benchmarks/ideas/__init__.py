@@ -17,9 +17,12 @@ from fairseq.optim.adam import FairseqAdam, FairseqAdamConfig
 from torch import Tensor, nn
 
 import alone_fairseq  # noqa: F401
+from alone_fairseq.checkpoint.compress import word_weights
+from alone_fairseq.checkpoint.fit import Fit, quality
 from alone_fairseq.config import PARAM_GROUP, alone_architecture, one_line_errors
 from alone_fairseq.errors import UserError
 from alone_fairseq.transformer import TransformerAloneModel
+from alone_fairseq.vectors import read_vectors
 
 
 @dataclass
@@ -41,6 +44,7 @@ class Ideas(FairseqDataclass):
     idea_whiten: float = field(
         default=0.0, metadata={"help": "damping, above 0: whiten the gradient of W_2 by its input's second moment"}
     )
+    idea_start: str = field(default="", metadata={"help": "file of vectors that embeddings are first fitted to"})
 
 
 @register_model("transformer_alone_ideas")
@@ -56,6 +60,8 @@ class TransformerAloneIdeas(TransformerAloneModel):
         embedding = model.encoder.embed_tokens
         with one_line_errors():
             apply(args, embedding)
+            if args.idea_start:
+                start_from(embedding, task.source_dictionary, read_vectors(args.idea_start))
         return model
 
 
@@ -113,6 +119,24 @@ def start_orthogonal(embedding) -> None:
         size = weight.detach().norm()
         nn.init.orthogonal_(weight)
         weight.data.mul_(size / weight.norm())
+
+
+def start_from(embedding, dictionary, vectors, updates: int = 300) -> None:
+    """Fit the embeddings to vectors, made as large as a lookup's at its start; words without one do not count."""
+    dim, wanted = vectors.matrix.shape[1], embedding.embedding_dim
+    if dim != wanted:
+        raise UserError(f"--idea-start: vectors of {dim} elements, embeddings of {wanted}")
+    rows = [vectors.index.get(symbol) for symbol in dictionary.symbols]
+    if not any(row is not None for row in rows):
+        raise UserError("--idea-start: no word of the dictionary has a vector there")
+    known = torch.tensor([row is not None for row in rows])
+    matrix = torch.from_numpy(vectors.matrix)[[row or 0 for row in rows]]  # (V, D_e)
+    matrix -= matrix[known].mean(0)
+    matrix *= dim**-0.5 / matrix[known].std()
+    weights = word_weights(dictionary) * known  # (V)
+    Fit(embedding, matrix, weights, updates).run(lambda count, error: None)
+    error = quality(embedding.matrix().detach(), matrix, weights).error
+    print(f"start from {known.sum()} words' vectors: squared error {error:.1%} of the variance")
 
 
 class UnitFeatures:

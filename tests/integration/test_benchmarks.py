@@ -99,6 +99,8 @@ def test_curves_leave_out_what_was_not_measured():
         ("training_step", ["--systems", "binary", "4096"], "--systems: '4096' is in none of"),
         ("training_step", ["--vocab", "4"], "must be above 4"),
         ("convergence", ["--data", "nowhere"], "nowhere: no dict.*.txt"),
+        ("convergence", ["--data", ".", "--rows", "lookups"], "no row 'lookups'; there are 'lookup',"),
+        ("convergence", ["--data", ".", "--rows", "centred, from vectors"], "no row 'centred, from vectors'"),
         ("serving", ["--checkpoint", "none.pt", "--data", ".", "--text", "none"], "none.pt"),
     ],
 )
