@@ -3,8 +3,10 @@
 ``AloneEmbedding`` stands where an ``nn.Embedding`` stood, in any PyTorch model; it does not import fairseq.
 """
 
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -23,6 +25,9 @@ from alone_fairseq.word_embedding import WordEmbedding
 # gathered from, 2 MB, shall stay in the cache; a GPU wants larger products.
 _TILE = {"cpu": (1024, 1024)}
 _TILE_ELSEWHERE = (8192, None)
+
+# The store of the block of shared_matrix that this thread is in, by the id of its embedding.
+_SHARED: ContextVar[Mapping[int, MutableMapping]] = ContextVar("shared", default=MappingProxyType({}))
 
 
 class AloneEmbedding(WordEmbedding):
@@ -131,7 +136,6 @@ class AloneEmbedding(WordEmbedding):
         self.register_buffer("filter_probe", torch.from_numpy(self.filter_store.probe.copy()))
         self.reset_parameters()
         self._kept: KeptMatrix | None = None
-        self._shared: MutableMapping | None = None
 
     @classmethod
     def from_filters(
@@ -182,8 +186,8 @@ class AloneEmbedding(WordEmbedding):
             IndexError: for a token id that is not in the vocabulary.
         """
         self._check_tokens(tokens)
-        alone = self._shared is None and not self._keeps() and self.bias is None
-        if alone or self._drops():
+        needs_matrix = self._shared() is not None or self._keeps() or self.bias is not None
+        if self._drops() or not needs_matrix:
             return self._embed(tokens)
         return functional.embedding(tokens, self.matrix())
 
@@ -217,12 +221,14 @@ class AloneEmbedding(WordEmbedding):
             store: where it is kept, for a block that is entered again, as a step of incremental decoding is
                 with fairseq's ``incremental_state``; by default it goes with the outermost block.
         """
-        outer = self._shared
-        self._shared = store if store is not None else {} if outer is None else outer
+        if store is None:
+            outer = self._shared()
+            store = {} if outer is None else outer
+        token = _SHARED.set({**_SHARED.get(), id(self): store})
         try:
             yield
         finally:
-            self._shared = outer
+            _SHARED.reset(token)
 
     def set_num_updates(self, num_updates: int) -> None:
         """Tell how many updates were made; fairseq does before each step and after loading."""
@@ -238,7 +244,7 @@ class AloneEmbedding(WordEmbedding):
         return super()._apply(fn, recurse)
 
     def __getstate__(self):
-        return {**self.__dict__, "_kept": None, "_shared": None}  # a copy or a file needs no matrix
+        return {**self.__dict__, "_kept": None}  # a copy or a file needs no matrix
 
     def _load_from_state_dict(self, state_dict, prefix, local_metadata, strict, missing, unexpected, errors):
         probe = state_dict.get(f"{prefix}filter_probe")
@@ -262,14 +268,24 @@ class AloneEmbedding(WordEmbedding):
     def _keeps(self) -> bool:
         return not (torch.is_grad_enabled() or self.training)
 
+    def _shared(self) -> MutableMapping | None:
+        """The store of the block of ``shared_matrix`` that we are in."""
+        return _SHARED.get().get(id(self))
+
     def _current(self) -> dict[str, Tensor]:
         """What ``_compute`` gives, from the block of ``shared_matrix`` if there is one."""
-        if self._shared is None:
+        if torch.compiler.is_compiling():  # what is kept is no part of a graph
+            return torch.compiler.disable(self._shared_or_up_to_date)()
+        return self._shared_or_up_to_date()
+
+    def _shared_or_up_to_date(self) -> dict[str, Tensor]:
+        shared = self._shared()
+        if shared is None:
             return self._up_to_date()
-        key = f"AloneEmbedding.{id(self)}.{torch.is_grad_enabled()}"
-        if key not in self._shared:
-            self._shared[key] = self._up_to_date()
-        return self._shared[key]
+        key = f"AloneEmbedding.{id(self)}.{torch.is_grad_enabled()}.{self.training}"
+        if key not in shared:
+            shared[key] = self._up_to_date()
+        return shared[key]
 
     def _up_to_date(self) -> dict[str, Tensor]:
         if not self._keeps():
@@ -301,9 +317,10 @@ class AloneEmbedding(WordEmbedding):
         if self.own is None:
             return self._pass(tokens)
         last = len(self.own) - 1
-        rest = tokens > last  # (*)
-        own = functional.embedding(tokens.clamp(max=last), self.own)  # (*, D_e), right where not rest
-        return own.index_put((rest,), self._pass(tokens[rest]))
+        flat = tokens.flatten()  # (n); a mask can't index a single token without dimensions
+        rest = flat > last
+        own = functional.embedding(flat.clamp(max=last), self.own)  # (n, D_e), right where not rest
+        return own.index_put((rest,), self._pass(flat[rest])).view(*tokens.shape, self.embedding_dim)
 
     def _pass(self, tokens: Tensor) -> Tensor:
         """Tokens through the network: each word's first layer is computed once, and where there is dropout each

@@ -193,7 +193,7 @@ def check_own_rows(own_rows: int, words: int) -> None:
     """Refuse more rows of their own than there are words, or as many."""
     check_at_least(own_rows, 0, "own_rows", "--alone-own-rows")
     if own_rows >= words:
-        raise UserError(f"own_rows (--alone-own-rows) must leave some of the {words} words to ALONE")
+        raise UserError(f"own_rows (--alone-own-rows) must be below the number of words, {words}, not {own_rows}")
 
 
 def check_one_of(value: str, choices: Sequence[str], name: str, flag: str) -> None:

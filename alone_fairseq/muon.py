@@ -6,6 +6,7 @@ Muon's gives those of rare words the same length, as Adam does in a lookup, wher
 At the same learning rate a step of Muon has the root mean square of one of Adam; --muon-lr-factor is for more.
 """
 
+import math
 from dataclasses import dataclass, field
 
 import torch
@@ -55,10 +56,12 @@ class FairseqAdamMuon(FairseqOptimizer):
         params = list(params)
         if cfg.use_old_adam or cfg.fp16_adam_stats:
             refuse("adam_muon has no --use-old-adam and no --fp16-adam-stats; leave them out")
-        if cfg.muon_lr_factor <= 0:
+        if not 0 < cfg.muon_lr_factor < math.inf:
             refuse(f"--muon-lr-factor must be above 0, not {cfg.muon_lr_factor}")
+        if not 0 <= cfg.muon_momentum < 1:
+            refuse(f"--muon-momentum must be 0 or more and below 1, not {cfg.muon_momentum}")
         if len(params) == 1 and params[0].dim() == 1:
-            refuse("adam_muon needs the weights one by one; with --fp16 add --fp16-no-flatten-grads")
+            refuse("adam_muon needs the weights one by one; with --fp16 or --bf16 add --fp16-no-flatten-grads")
         matrices = [p for p in params if getattr(p, "param_group", None) == PARAM_GROUP]
         if not matrices:
             refuse("adam_muon is for a model with --embedding alone; use --optimizer adam")
@@ -75,5 +78,5 @@ class FairseqAdamMuon(FairseqOptimizer):
         return False
 
     @property
-    def supports_memory_efficient_fp16(self):
-        return False
+    def supports_memory_efficient_fp16(self):  # asked for nothing but --memory-efficient-fp16 and -bf16
+        refuse("adam_muon has no --memory-efficient-fp16 and no --memory-efficient-bf16; use --fp16 or --bf16")

@@ -5,6 +5,7 @@ import io
 import math
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -415,10 +416,60 @@ def test_compiles_with_breaks_in_the_graph():
     assert model[0].base.grad is not None
 
 
-def test_drop_in_for_nn_embedding():
-    embedding, lookup = build(), nn.Embedding(WORDS, D_E, 1)
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_a_compiled_model_keeps_the_matrix(mode):
+    torch.compiler.reset()
+    embedding = build().eval()
+    compiled = torch.compile(nn.Sequential(embedding), backend="aot_eager")
+    with mode():
+        compiled(TOKENS)
+        kept = embedding._kept
+        compiled(TOKENS)
+        assert embedding._kept is kept
+        embedding.base.data.mul_(3)
+        torch.testing.assert_close(compiled(TOKENS), embedding(TOKENS))
+        assert embedding._kept is not kept
+
+
+def test_a_block_is_that_of_its_thread():
+    """Two threads whose blocks overlap, the first to come the first to go."""
+    embedding = build()
+    first_is_in, second_is_in, first_is_out = (threading.Event() for _ in range(3))
+    matrices = []
+
+    def first():
+        with embedding.shared_matrix():
+            matrices.append(embedding.matrix())
+            first_is_in.set()
+            second_is_in.wait(10)
+        first_is_out.set()
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    first_is_in.wait(10)
+    with embedding.shared_matrix():
+        matrices.append(embedding.matrix())
+        second_is_in.set()
+        first_is_out.wait(10)
+        assert embedding.matrix() is matrices[1]
+    thread.join()
+    assert matrices[1] is not matrices[0]
+    assert embedding.matrix() is not embedding.matrix(), "a block was left open"
+
+
+def test_a_block_may_span_evaluation_and_training():
+    embedding = build(center=True, relu_dropout=0.1).eval()
+    with embedding.shared_matrix(), torch.no_grad():
+        matrix = embedding.matrix()
+        assert not torch.equal(embedding.train()(TOKENS), matrix[TOKENS])
+
+
+@pytest.mark.parametrize("options", BEYOND_THE_PAPER, ids=str)
+def test_drop_in_for_nn_embedding(options):
+    embedding, lookup = build(**options, relu_dropout=0.1), nn.Embedding(WORDS, D_E, 1)
     for tokens in (
         torch.tensor(5),
+        torch.tensor(3),
         TOKENS,
         TOKENS[:, :0],
         TOKENS.int(),
