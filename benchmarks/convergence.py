@@ -1,7 +1,8 @@
 """How fast a lookup, ALONE and its variants learn: validation perplexity after a few hundred updates.
 
 --data is a binarised corpus, such as the one that recipes/multi30k leaves in work/multi30k/bin. A training that
-is done (its log is under --output) is not done again.
+is done (its log is under --output) is not done again, unless data, settings or code have changed. Options after --
+go to fairseq-train. A training takes some minutes of a core on Multi30k.
 """
 
 import hashlib
@@ -17,6 +18,7 @@ from itertools import product
 from pathlib import Path
 
 import report
+import torch
 from fairseq import options, tasks
 from tqdm import tqdm
 
@@ -33,6 +35,7 @@ SETTINGS = """--encoder-embed-dim 256 --encoder-ffn-embed-dim 512 --encoder-laye
 ADAM = "--optimizer adam --adam-betas (0.9,0.98)"
 MUON = "--optimizer adam_muon --adam-betas (0.9,0.98)"
 SLOW = "--optimizer adam_ideas --adam-betas (0.9,0.98) --idea-step"
+BETA = "--adam-betas (0.9,0.999)"
 ARCH = "--arch transformer_alone --alone-relu-dropout 0"
 IDEA = f"--user-dir {IDEAS} --arch transformer_alone_ideas"
 QUARTER = "--alone-inter-dim 1024"  # of the lookup's parameters, at V = 8,000
@@ -43,7 +46,8 @@ ROWS = {
     "factorized, r = 64": f"{ARCH} --embedding factorized --factorized-dim 64 {ADAM}",
     "ALONE": f"{ARCH} {QUARTER} {ADAM}",
     "ReLU dropout 0.1": f"{ARCH} {QUARTER} {ADAM} --alone-relu-dropout 0.1",
-    "β₂ 0.999": f"{ARCH} {QUARTER} --optimizer adam --adam-betas (0.9,0.999)",
+    "β₂ 0.999": f"{ARCH} {QUARTER} {ADAM} {BETA}",
+    "lookup, β₂ 0.999": f"{ARCH} --embedding lookup {ADAM} {BETA}",
     "warm-up 50": f"{ARCH} {QUARTER} {ADAM} --warmup-updates 50",
     "codebooks trained": f"{IDEA} {QUARTER} {ADAM} --idea-train-codebooks",
     "a 16th of the step": f"{IDEA} {QUARTER} {SLOW} 0.0625",
@@ -64,7 +68,9 @@ ROWS = {
     "centred, Muon at Adam's rate": f"{ARCH} {QUARTER} {MUON} --alone-center --muon-lr-factor 1",
     "centred, Muon at 4 times Adam's rate": f"{ARCH} {QUARTER} {MUON} --alone-center --muon-lr-factor 4",
     "centred, 300 own rows": f"{ARCH} {OWN_300} {ADAM} --alone-center",
+    "300 own rows, Muon": f"{ARCH} --alone-own-rows 300 --alone-inter-dim 874 {MUON}",
     "centred, 300 own rows, Muon": f"{ARCH} {OWN_300} {MUON} --alone-center",
+    "centred, 300 own rows, Muon, β₂ 0.999": f"{ARCH} {OWN_300} {MUON} {BETA} --alone-center",
     "centred, 1,000 own rows, Muon": f"{ARCH} {OWN_1000} {MUON} --alone-center",
 }
 FROM_VECTORS = "centred, from vectors"
@@ -73,6 +79,7 @@ FROM_VECTORS = "centred, from vectors"
 def train(data: Path, row: str, seed: int, more: list[str], log: Path) -> None:
     """Train ``row`` with fairseq; a log under its own name is a training that has ended well."""
     line = [sys.executable, "-m", "fairseq_cli.train", str(data), "--seed", str(seed)]
+    # Of two alike fairseq takes the later one: a row may have another --user-dir, and ``more`` other settings.
     line += ["--user-dir", str(USER_DIR), *SETTINGS.split(), *shlex.split(ROWS[row]), *more]
     unfinished = log.with_suffix(".unfinished")
     with open(unfinished, "w") as file:
@@ -82,19 +89,27 @@ def train(data: Path, row: str, seed: int, more: list[str], log: Path) -> None:
     unfinished.rename(log)
 
 
-def settings_hash(data: Path, row: str, threads: int) -> str:
-    """Differs where the settings are others, or the threads, which the time of a step depends on."""
-    return hashlib.sha256(f"{data.resolve()} {SETTINGS} {ROWS[row]} {threads}".encode()).hexdigest()[:8]
+def content_hash(data: Path, row: str, threads: int) -> str:
+    """Differs where another training would come out: other data, settings or code, or threads, for its time."""
+    files = [*data.glob("dict.*.txt"), *data.glob("*.idx"), *USER_DIR.glob("*.py"), *IDEAS.glob("*.py")]
+    content = hashlib.sha256(f"{SETTINGS} {ROWS[row]} {threads}".encode())
+    for file in sorted(files):
+        content.update(file.read_bytes())
+    return content.hexdigest()[:8]
 
 
-def seconds_an_update(log: Path) -> float:
-    """From the steps between two lines of the log; validation is not in it, nor the first, slow steps."""
-    walls = [int(wall) for wall in re.findall(r"train_inner .*?train_wall=(\d+)", log.read_text())]
-    return sum(walls[1:]) / (50 * len(walls[1:])) if walls[1:] else float("nan")
+def seconds_an_update(log: str) -> float | None:
+    """From the steps between two lines of a log; validation is not in it, nor the first, slow steps."""
+    lines = re.findall(r"train_inner .*num_updates=(\d+),.*train_wall=(\d+)", log)
+    if len(lines) < 2:
+        return None
+    updates, walls = ([int(number) for number in numbers] for numbers in zip(*lines, strict=True))
+    return sum(walls[1:]) / (updates[-1] - updates[0])
 
 
-def time_of_a_step(logs: list[Path]) -> float:
-    return statistics.median(map(seconds_an_update, logs))
+def time_of_a_step(logs: list[Path]) -> float | None:
+    seconds = [seconds_an_update(log.read_text()) for log in logs]
+    return None if None in seconds else statistics.median(seconds)
 
 
 def parameters(data: Path, row: str, more: list[str]) -> int:
@@ -108,12 +123,13 @@ def parameters(data: Path, row: str, more: list[str]) -> int:
 def result(data: Path, row: str, more: list[str], logs: list[Path], plain: list[Path]) -> dict:
     """One line of the table; ``plain``: the logs of plain ALONE, by whose time of a step others are divided."""
     finals = [list(read_curve(log, "ppl").values())[-1] for log in logs]
+    ours, theirs = time_of_a_step(logs), time_of_a_step(plain) if plain else None
     return {
         "embedding": row,
         "parameters": parameters(data, row, more),
         "perplexity": f"{statistics.mean(finals):.1f}",
         "of each seed": " ".join(f"{final:.1f}" for final in finals),
-        "time of a step": f"{time_of_a_step(logs) / time_of_a_step(plain):.2f}" if plain else "",
+        "time of a step": f"{ours / theirs:.2f}" if ours and theirs else "",
     }
 
 
@@ -127,10 +143,10 @@ def main() -> None:
     example = "benchmarks/convergence.py --data work/multi30k/bin --rows lookup ALONE --seeds 1 2 3"
     parser = report.parser(__doc__, example, rounds=False)
     parser.add_argument("--data", type=Path, required=True, metavar="BIN", help="binarised corpus")
-    parser.add_argument("--rows", nargs="+", metavar="NAME", help="those to train (all)")
+    parser.add_argument("--rows", nargs="+", metavar="NAME", help=f"those to train (all): {'; '.join(ROWS)}")
     parser.add_argument("--seeds", nargs="+", type=int, metavar="N", default=[1], help="(1)")
     parser.add_argument("--updates", type=report.positive, default=300, help="(300)")
-    cores = os.cpu_count()
+    cores = len(os.sched_getaffinity(0))
     parser.add_argument("--jobs", type=report.positive, default=cores, help=f"trainings side by side ({cores})")
     parser.add_argument("--vectors", type=Path, metavar="FILE", help=f"adds a row, {FROM_VECTORS!r}")
     arguments, more = report.parse(parser)
@@ -140,14 +156,17 @@ def main() -> None:
     rows = chosen(parser, arguments.rows or list(ROWS))
     if not any(arguments.data.glob("dict.*.txt")):
         parser.error(f"{arguments.data}: no dict.*.txt; recipes/multi30k/run.sh --stop-stage 2 makes such data")
-    folder = arguments.output / f"convergence-{arguments.updates}{''.join(more)}"
+    if "--disable-validation" in more:
+        parser.error("--disable-validation: without validation there is nothing to compare")
+    folder = arguments.output / re.sub(r"[^\w.()-]+", "_", f"convergence-{arguments.updates}{''.join(more)}")
     folder.mkdir(parents=True, exist_ok=True)
-    threads = max(1, cores // arguments.jobs)
+    threads = int(os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // arguments.jobs))))
+    torch.set_num_threads(threads)  # as in the trainings, for the table's heading
+    seeds = dict.fromkeys(arguments.seeds)
     logs = {
-        (row, seed): folder / f"{row}, seed {seed}, {settings_hash(arguments.data, row, threads)}.log"
-        for row, seed in product(rows, arguments.seeds)
+        (row, seed): folder / f"{row}, seed {seed}, {content_hash(arguments.data, row, threads)}.log"
+        for row, seed in product(rows, seeds)
     }
-    os.environ["OMP_NUM_THREADS"] = str(threads)
     more += ["--max-update", str(arguments.updates)]
     with ThreadPoolExecutor(arguments.jobs) as pool, tqdm(total=len(logs), unit="training") as progress:
         waiting = [
@@ -164,7 +183,7 @@ def main() -> None:
             pool.shutdown(cancel_futures=True)
             raise
     logging.disable(logging.INFO)
-    by_row = {row: [logs[row, seed] for seed in arguments.seeds] for row in rows}
+    by_row = {row: [logs[row, seed] for seed in seeds] for row in rows}
     table = [result(arguments.data, row, more, logs, by_row.get("ALONE", [])) for row, logs in by_row.items()]
     report.write("convergence", table, arguments.output)
     curves = {row: read_curve(logs[0], "ppl") for row, logs in by_row.items()}

@@ -2,7 +2,8 @@
 
 Each system looks up a batch of tokens, projects them on all words and goes back from the cross-entropy; from
 250,000 words on, where the scores alone would fill the memory, the matrix gets a fixed gradient instead.
-"bound" is the time of the second layer's three products and nothing else.
+"bound" is the time of the second layer's three products and nothing else; "× formula" compares real filters with
+the formula of real ones, binary with that of binary ones. 1 MB is 10^6 bytes.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from torch.nn import functional
 
 from alone_fairseq import AloneEmbedding
 from alone_fairseq.baselines import LookupEmbedding
+from alone_fairseq.errors import UserError
 from alone_fairseq.storage import index
 from alone_fairseq.word_embedding import WordEmbedding
 
@@ -26,7 +28,7 @@ DIM = 512
 TOKENS = 3584  # of a batch, as in the paper's training
 SCORES_UP_TO = 100_000  # words
 SIZES = "37000x512 37000x1024 37000x2048 37000x4096 37000x8192 8000x2048 250000x2048 1000000x2048"
-GIB = 2**30
+NOISE = 0.05  # of a lookup's time; of less than that no ratios are made
 
 
 class Formula(AloneEmbedding):
@@ -61,7 +63,8 @@ SYSTEMS = {
     "factored, in chunks": AloneEmbedding,
     "binary, in chunks": partial(AloneEmbedding, filter="binary"),
 }
-COLUMNS = ("seconds", "added", "× formula", "× bound", "GiB added")
+LITERAL = {"binary, in chunks": "the formula, binary"}  # what a system is compared with, if not "the formula"
+COLUMNS = ("seconds", "added", "× formula", "× bound", "MB added")
 KEEPS_ACTIVATIONS = ("the formula", "the formula, binary", "factored")
 
 
@@ -86,12 +89,14 @@ class Size:
     def needed_bytes(self, system: str) -> int:
         """At least what ``system`` needs at its peak, beside the model that all have.
 
-        The matrix and its gradient; filters, if there is one a word; activations, their gradient and the ReLU's.
+        The matrix and its gradient; W_1 and W_2 and theirs; filters, if there is one a word; activations, their
+        gradient and the ReLU's.
         """
+        weights = 0 if system == "lookup" else 4 * self.inter_dim * DIM
         rows = 2 * DIM
         rows += 2 * DIM if "formula" in system else 0
         rows += 3 * self.inter_dim if system in KEEPS_ACTIVATIONS else 0
-        return 4 * self.vocab * rows
+        return 4 * (self.vocab * rows + weights)
 
     def step(self, embedding: WordEmbedding):
         """One step, forward and backward, as a function without arguments."""
@@ -145,29 +150,37 @@ def peak_bytes(size: Size, system: str) -> int:
     return 1024 * int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1])
 
 
-def measure(size: Size, rounds: int) -> list[dict]:
+def measure(size: Size, rounds: int) -> tuple[dict[str, float], dict[str, int]]:
+    """Seconds, of "bound" too, and peak bytes of the systems that the memory is large enough for."""
     available = 1024 * int(re.search(r"MemAvailable:\s+(\d+)", Path("/proc/meminfo").read_text())[1])
     fitting = [system for system in SYSTEMS if size.needed_bytes(system) < 0.9 * available]
+    if "lookup" not in fitting:
+        raise UserError(f"{size.vocab:,} words: a lookup alone needs {size.needed_bytes('lookup') / 1e9:,.0f} GB")
     peaks = {}
     for system in fitting:
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as fresh:
             peaks[system] = fresh.submit(peak_bytes, size, system).result()
     steps = {"bound": size.bound()} | {system: size.step(size.build(system)) for system in fitting}
-    seconds = report.medians(steps, rounds)
-    added = {system: seconds[system] - seconds["lookup"] for system in fitting}
+    return report.medians(steps, rounds), peaks
+
+
+def table(size: Size, seconds: dict[str, float], peaks: dict[str, int]) -> list[dict]:
+    """A row for each system; of what does not fit, what it would need."""
+    noise = NOISE * seconds["lookup"]
+    added = {system: seconds[system] - seconds["lookup"] for system in peaks}
     rows = []
     for system in SYSTEMS:
         row = {"V": size.vocab, "D_inter": size.inter_dim, "system": system} | dict.fromkeys(COLUMNS, "")
-        if system in fitting:
-            row |= {
-                "seconds": f"{seconds[system]:.2f}",
-                "added": f"{added[system]:.2f}",
-                "× formula": f"{added[system] / added['the formula']:.2f}" if "the formula" in added else "",
-                "× bound": f"{added[system] / seconds['bound']:.2f}",
-                "GiB added": f"{(peaks[system] - peaks['lookup']) / GIB:.2f}",
-            }
+        if system in peaks:
+            row["seconds"] = f"{seconds[system]:.2f}"
+            row["added"] = f"{added[system]:.2f}"
+            row["MB added"] = f"{(peaks[system] - peaks['lookup']) / 1e6:.0f}"
+            if added[system] > noise:
+                row["× bound"] = f"{added[system] / seconds['bound']:.2f}"
+                literal = added.get(LITERAL.get(system, "the formula"), 0)
+                row["× formula"] = f"{added[system] / literal:.2f}" if literal > noise else ""
         else:
-            row["seconds"] = f"needs {size.needed_bytes(system) / GIB:,.0f} GiB or more"
+            row["seconds"] = f"needs {size.needed_bytes(system) / 1e9:,.0f} GB or more"
         rows.append(row)
     return rows
 
@@ -201,11 +214,11 @@ def main() -> None:
     rows = []
     for size in arguments.sizes:
         print(f"V = {size.vocab:,}, D_inter = {size.inter_dim:,} ...", flush=True)
-        rows += measure(size, arguments.rounds)
+        rows += table(size, *measure(size, arguments.rounds))
     report.write("embedding", rows, arguments.output, gpu=False)
     for name, column, label, scale in (
         ("embedding-time", "added", "seconds added to a lookup", "log"),
-        ("embedding-memory", "GiB added", "GiB added to a lookup", "linear"),
+        ("embedding-memory", "MB added", "MB added to a lookup", "linear"),
     ):
         report.draw(name, curves(rows, column, "D_inter", "V"), "D_inter", label, arguments.output)
         by_words = curves(rows, column, "V", "D_inter")

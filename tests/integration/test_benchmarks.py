@@ -75,6 +75,23 @@ def test_embedding(tmp_path):
     assert (tmp_path / "embedding-time.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_ratios_of_the_embedding():
+    defined = program("embedding")
+    names = list(defined["SYSTEMS"])
+    seconds = dict(zip(names, (2, 12, 14, 8, 7, 2.05), strict=True)) | {"bound": 4}
+    peaks = dict(zip(names, (10**9, 3 * 10**9, 3 * 10**9, 2 * 10**9, 1.09 * 10**9, 10**9), strict=True))
+    table = defined["table"](defined["Size"](37_000, 8_192), seconds, peaks)
+    assert [row["× formula"] for row in table] == ["", "1.00", "1.20", "0.60", "0.50", ""], "2.05 is noise"
+    assert [row["× bound"] for row in table] == ["", "2.50", "3.00", "1.50", "1.25", ""]
+    assert [row["MB added"] for row in table] == ["0", "2000", "2000", "1000", "90", "0"]
+    seconds["binary, in chunks"] = 8
+    table = defined["table"](defined["Size"](37_000, 8_192), seconds, peaks)
+    assert table[-1]["× formula"] == "0.50", "binary filters by the formula of binary filters"
+    del peaks["the formula"]
+    table = defined["table"](defined["Size"](1_000_000, 2_048), seconds, peaks)
+    assert table[1]["seconds"] == "needs 33 GB or more" and table[4]["× formula"] == ""
+
+
 def test_embedding_has_sizes_to_begin_with():
     sizes = program("embedding")["parser"]().parse_args([]).sizes
     assert {size.vocab for size in sizes} == {8_000, 37_000, 250_000, 1_000_000}
@@ -95,18 +112,22 @@ def test_curves_leave_out_what_was_not_measured():
         ("embedding", ["--sizes", "37000"], "'37000' is not of the form VOCABULARYxINTER_DIM"),
         ("embedding", ["--sizes", "0x5"], "'0x5' is not of the form VOCABULARYxINTER_DIM"),
         ("embedding", ["--", "--fp16"], "unrecognized arguments: -- --fp16"),
+        ("embedding", ["--sizes", "99999999999x1"], "a lookup alone needs 409,600 GB"),
         ("size", ["--output", __file__], "File exists"),
         ("training_step", ["--systems", "binary", "4096"], "--systems: '4096' is in none of"),
         ("training_step", ["--vocab", "4"], "must be above 4"),
         ("convergence", ["--data", "nowhere"], "nowhere: no dict.*.txt"),
         ("convergence", ["--data", ".", "--rows", "lookups"], "no row 'lookups'; there are 'lookup',"),
         ("convergence", ["--data", ".", "--rows", "centred, from vectors"], "no row 'centred, from vectors'"),
+        ("convergence", ["--data", "bin", "--", "--disable-validation"], "nothing to compare"),
         ("serving", ["--checkpoint", "none.pt", "--data", ".", "--text", "none"], "none.pt"),
     ],
 )
 def test_mistakes_get_one_line(tmp_path, monkeypatch, capsys, name, arguments, message):
     defined = program(name)
     monkeypatch.chdir(tmp_path)
+    Path("bin").mkdir()
+    Path("bin/dict.en.txt").touch()
     monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments])
     with pytest.raises(SystemExit) as stopped:
         defined["report"].run(defined["main"])
@@ -168,6 +189,25 @@ def test_convergence(tiny_data, tmp_path):
     assert len(logs) == 2
     benchmark("convergence", *line, "--", "--max-tokens", 200)
     assert logs == {log: log.stat().st_mtime_ns for log in logs}, "trained again what was done"
+
+
+def test_a_training_of_other_data_or_threads_is_another(tmp_path):
+    content_hash = program("convergence")["content_hash"]
+    (tmp_path / "dict.en.txt").write_text("a 1\n")
+    hashes = {content_hash(tmp_path, row, threads) for row in ("lookup", "ALONE") for threads in (1, 2)}
+    assert len(hashes) == 4 and content_hash(tmp_path, "ALONE", 2) in hashes
+    (tmp_path / "dict.en.txt").write_text("b 1\n")
+    assert content_hash(tmp_path, "ALONE", 2) not in hashes
+
+
+def test_seconds_an_update_leave_out_the_first_steps_and_validation():
+    line = (
+        "2026 | INFO | train_inner | epoch 001: {0} / 249 loss=9, num_updates={0}, lr=1, train_wall={1}, wall=7\n"
+    )
+    seconds_an_update = program("convergence")["seconds_an_update"]
+    assert seconds_an_update(line.format(40, 99)) is None
+    log = line.format(40, 99) + "2026 | INFO | valid | num_updates=50 | train_wall=1\n"
+    assert seconds_an_update(log + line.format(80, 30) + line.format(100, 12)) == pytest.approx(42 / 60)
 
 
 def test_reconstruction(tmp_path):
