@@ -197,11 +197,11 @@ def _restore_copies(copies, model, state, prefix, *others) -> None:
 def check_embedding(cfg) -> None:
     """Refuse, in one line, what does not go with an embedding that is not a table."""
     if cfg.adaptive_input or cfg.adaptive_softmax_cutoff is not None:
-        refuse("adaptive input and softmax cut the embedding matrix up; leave out --adaptive-*")
+        refuse("adaptive input and softmax (--adaptive-*), which cut the embedding matrix up, are not supported")
     if cfg.base_layers:
         refuse("BASE layers are not supported; leave out --base-layers")
     if cfg.quant_noise.scalar:
-        refuse("scalar quantisation does not reach these embeddings; leave out --quant-noise-scalar")
+        refuse("scalar quantisation (--quant-noise-scalar) is not supported: it does not reach these embeddings")
     # fairseq evaluates it as Python code, and it may come from a checkpoint that was only to be loaded.
     if cfg.encoder.xformers_att_config is not None or cfg.decoder.xformers_att_config is not None:
         refuse("xFormers attention is not supported; leave out --*-xformers-att-config")

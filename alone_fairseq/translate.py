@@ -1,5 +1,6 @@
 """Raw text in, raw text out: fairseq's beam search behind the steps that the training text went through."""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from fairseq.data import Dictionary, data_utils
 from fairseq.dataclass.configs import GenerationConfig
 
 from alone_fairseq.byte_limit import limit_bytes
-from alone_fairseq.checkpoint.files import load_checkpoint, settings_of
+from alone_fairseq.checkpoint.files import load_checkpoint, meters_are_data, settings_of
 from alone_fairseq.checkpoint.trust import check_trusted
 from alone_fairseq.errors import UserError
 from alone_fairseq.headline import check_models, check_nbest, told, warn_of_cuts
@@ -27,7 +28,7 @@ class Translator:
     """One or several models with all that lies between them and raw text.
 
     Args:
-        checkpoint: the model's file, or several files with ``:`` between them for an ensemble.
+        checkpoint: the model's file, or several files with ``:`` between them for an ensemble, or in a list.
         data: folder of ``fairseq-preprocess``, with its dictionaries and ``tokenizer.json``.
         generation: settings of the beam search.
         source_lang, target_lang: the direction, if not that of the checkpoint or ``tokenizer.json``.
@@ -44,7 +45,7 @@ class Translator:
 
     def __init__(
         self,
-        checkpoint: str,
+        checkpoint: str | Sequence[str],
         data: Path,
         generation: GenerationConfig,
         *,
@@ -66,7 +67,7 @@ class Translator:
             if settings.bpe == "none":
                 raise UserError(f"--bpe-codes: {data / 'tokenizer.json'} says that there is no BPE")
             settings = replace(settings, codes=bpe_codes)
-        paths = utils.split_paths(checkpoint)
+        paths = utils.split_paths(checkpoint) if isinstance(checkpoint, str) else checkpoint
         states = [load_checkpoint(path) for path in paths]
         for path, state in zip(paths, states, strict=True):
             check_trusted(path, state)
@@ -79,7 +80,9 @@ class Translator:
         if desired_length is not None:
             check_models(self.models)
         elif any(map(needs_length, self.models)):
-            raise UserError(f"{checkpoint}: must be told how long its output shall be: give --desired-length N")
+            raise UserError(
+                f"{':'.join(paths)}: must be told how long its output shall be: give --desired-length N"
+            )
         for model in self.models:
             model.prepare_for_inference_(SimpleNamespace(generation=generation))
             if fp16:
@@ -222,9 +225,11 @@ def load_models(paths: Sequence[str], data: Path, source_lang: str, target_lang:
     overrides = {"data": str(data), "source_lang": source_lang, "target_lang": target_lang}
     overrides |= {"desired_length": None, "max_bytes": None}  # training may have had some for its own searches
     try:
-        models, _, task = checkpoint_utils.load_model_ensemble_and_task(paths, overrides)
+        # What hydra and fairseq warn of is how fairseq was written.
+        with warnings.catch_warnings(action="ignore"), meters_are_data():
+            models, _, task = checkpoint_utils.load_model_ensemble_and_task(paths, overrides)
     except (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         names = ":".join(paths)
-        detail = shorten(str(error), 240)
+        detail = shorten(f"no {error}" if isinstance(error, KeyError) else str(error), 240)
         raise UserError(f"{names}: does not load with the dictionaries in {data}: {detail}") from error
     return models, task

@@ -13,6 +13,7 @@ import shlex
 import statistics
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from itertools import product
 from pathlib import Path
@@ -31,7 +32,8 @@ SETTINGS = """--encoder-embed-dim 256 --encoder-ffn-embed-dim 512 --encoder-laye
     --decoder-embed-dim 256 --decoder-ffn-embed-dim 512 --decoder-layers 3 --decoder-attention-heads 4
     --dropout 0.1 --criterion label_smoothed_cross_entropy --label-smoothing 0.1 --clip-norm 0.0
     --lr 2e-3 --lr-scheduler inverse_sqrt --warmup-updates 200 --max-tokens 2048 --required-batch-size-multiple 1
-    --validate-interval-updates 100 --no-save --log-format simple --log-interval 50 --num-workers 0"""
+    --validate-interval-updates 100 --no-epoch-checkpoints --no-save-optimizer-state
+    --log-format simple --log-interval 50 --num-workers 0"""
 ADAM = "--optimizer adam --adam-betas (0.9,0.98)"
 MUON = "--optimizer adam_muon --adam-betas (0.9,0.98)"
 SLOW = "--optimizer adam_ideas --adam-betas (0.9,0.98) --idea-step"
@@ -76,16 +78,22 @@ ROWS = {
 FROM_VECTORS = "centred, from vectors"
 
 
-def train(data: Path, row: str, seed: int, more: list[str], log: Path) -> None:
-    """Train ``row`` with fairseq; a log under its own name is a training that has ended well."""
+def train(data: Path, row: str, seed: int, more: list[str], log: Path, keep: bool) -> None:
+    """Train ``row`` with fairseq; a log under its own name is a training that has ended well.
+
+    ``keep``: leave the model beside it.
+    """
     line = [sys.executable, "-m", "fairseq_cli.train", str(data), "--seed", str(seed)]
     # Of two alike fairseq takes the later one: a row may have another --user-dir, and ``more`` other settings.
     line += ["--user-dir", str(USER_DIR), *SETTINGS.split(), *shlex.split(ROWS[row]), *more]
     unfinished = log.with_suffix(".unfinished")
-    with open(unfinished, "w") as file:
-        done = subprocess.run(line, stdout=file, stderr=subprocess.STDOUT)
-    if done.returncode:
-        sys.exit(f"{row}: training failed, see {unfinished}")
+    with open(unfinished, "w") as file, tempfile.TemporaryDirectory(dir=log.parent) as folder:
+        saving = ["--save-dir", folder] if keep else ["--no-save"]
+        done = subprocess.run([*line, *saving], stdout=file, stderr=subprocess.STDOUT)
+        if done.returncode:
+            sys.exit(f"{row}: training failed, see {unfinished}")
+        if keep:
+            Path(folder, "checkpoint_last.pt").rename(log.with_suffix(".pt"))
     unfinished.rename(log)
 
 
@@ -149,6 +157,7 @@ def main() -> None:
     cores = len(os.sched_getaffinity(0))
     parser.add_argument("--jobs", type=report.positive, default=cores, help=f"trainings side by side ({cores})")
     parser.add_argument("--vectors", type=Path, metavar="FILE", help=f"adds a row, {FROM_VECTORS!r}")
+    parser.add_argument("--keep", action="store_true", help="leave the models, for benchmarks/bands.py, say")
     arguments, more = report.parse(parser)
     if arguments.vectors:
         start = shlex.quote(str(arguments.vectors.resolve()))
@@ -170,9 +179,9 @@ def main() -> None:
     more += ["--max-update", str(arguments.updates)]
     with ThreadPoolExecutor(arguments.jobs) as pool, tqdm(total=len(logs), unit="training") as progress:
         waiting = [
-            pool.submit(train, arguments.data, row, seed, more, log)
+            pool.submit(train, arguments.data, row, seed, more, log, arguments.keep)
             for (row, seed), log in logs.items()
-            if not log.exists()
+            if not (log.exists() and (log.with_suffix(".pt").exists() or not arguments.keep))
         ]
         progress.update(len(logs) - len(waiting))
         try:

@@ -23,7 +23,7 @@ from fairseq import checkpoint_utils, utils
 
 import alone_fairseq
 
-BATCHES = {1: 40, 32: 640}  # sentences in a batch: sentences to translate
+BATCHES = {1: 160, 32: 640}  # sentences in a batch: sentences to translate, two minutes' work or one
 FEWER = {1: 2, 32: 32}  # where each takes so much longer
 LENGTH = 25  # of a hypothesis, </s> included
 USER_DIR = Path(alone_fairseq.__file__).parent
@@ -71,10 +71,12 @@ def load_and_begin(checkpoint: Path) -> tuple[float, float]:
     return loaded - start, time.perf_counter() - loaded
 
 
-def speeds(data: dict[int, Path], checkpoints: dict[str, Path], rounds: int, more: list[str]) -> list[dict]:
+def speeds(
+    data: dict[int, Path], checkpoints: dict[str, Path], batches: list[int], rounds: int, more: list[str]
+) -> list[dict]:
     """Of each system, for each size of a batch."""
     rows = []
-    for batch in BATCHES:
+    for batch in batches:
         print(f"batches of {batch} ...", flush=True)
         steps, counts = {}, {}
         for system, (model, user_dir) in SYSTEMS.items():
@@ -112,13 +114,21 @@ def starts(checkpoints: dict[str, Path], rounds: int) -> list[dict]:
 def main() -> None:
     parser = report.parser(__doc__, "benchmarks/decoding.py --rounds 5")
     parser.add_argument("--vocab", type=synthetic.words, default=37_000, metavar="V", help="words (37000)")
+    parser.add_argument(
+        "--batches",
+        nargs="+",
+        type=int,
+        choices=BATCHES,
+        default=list(BATCHES),
+        help="their sizes (1 32)",
+    )
     arguments, more = report.parse(parser)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         counts = {*BATCHES.values(), *FEWER.values()}
         data = {n: synthetic.binarise(folder / f"{n}", arguments.vocab, n) for n in counts}
         checkpoints = {model: build(data[max(counts)], model, folder / model) for model in MODELS}
-        rows = speeds(data, checkpoints, arguments.rounds, more)
+        rows = speeds(data, checkpoints, arguments.batches, arguments.rounds, more)
         report.write("decoding", rows, arguments.output)
         bars: dict[str, dict[str, float]] = {}
         for row in rows:

@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--sentences", type=report.positive, default=100, help="of the text, the first ones (100)")
     arguments, _ = report.parse(parser, for_fairseq=False)
     plain = load_plain(arguments.checkpoint, arguments.data)
-    sentences = CheckText(arguments.text, BEAM).sentences(arguments.data, plain.settings.source_lang)
+    sentences = CheckText(arguments.text, BEAM).sentences(plain, arguments.data)
     sentences = sentences[: arguments.sentences]
     searches = {"fairseq": fairseq_search(plain, BEAM)}
     with tempfile.TemporaryDirectory() as name:

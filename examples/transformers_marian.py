@@ -12,9 +12,15 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_model, save_model
 from torch import nn
-from transformers import MarianConfig, MarianMTModel
 
 from alone_fairseq import AloneEmbedding
+
+try:
+    from transformers import MarianConfig, MarianMTModel
+except (ImportError, OSError, RuntimeError) as error:
+    raise SystemExit(
+        f"{error}\ntransformers can't be used: pip install '.[hf]', or pip uninstall torchaudio"
+    ) from None
 
 PAD, EOS, WORDS, LENGTH = 0, 1, 1000, 6
 

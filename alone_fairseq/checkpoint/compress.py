@@ -1,11 +1,13 @@
 """A trained Transformer with ALONE in the place of its embedding matrices, each fitted to the one it replaces."""
 
+import math
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from fairseq.models import ARCH_CONFIG_REGISTRY
 from torch import Tensor
 
 from alone_fairseq.checkpoint.files import without_optimizer
@@ -13,8 +15,8 @@ from alone_fairseq.checkpoint.fit import Fit, Quality, quality
 from alone_fairseq.config import EmbeddingConfig
 from alone_fairseq.errors import UserError
 from alone_fairseq.export.plain import Plain, matrix_key
-from alone_fairseq.length_control import length_settings
-from alone_fairseq.transformer import TransformerAloneModel
+from alone_fairseq.length_control import LengthConfig, length_settings
+from alone_fairseq.transformer import TransformerAloneConfig, TransformerAloneModel
 from alone_fairseq.word_embedding import WordEmbedding
 
 
@@ -40,6 +42,31 @@ def alone_settings(plain: Plain, **alone: Any) -> Namespace:
     defaults = {name: field.default for name, field in EmbeddingConfig.__dataclass_fields__.items()}
     name = {"arch": "transformer_alone", "_name": "transformer_alone"}
     return Namespace(**vars(plain.settings) | defaults | alone | length_settings(plain.model) | name)
+
+
+def tuning_flags(settings: Namespace) -> list[str]:
+    """Options of fairseq-train that build the model again: those that differ from the architecture's defaults."""
+    config = TransformerAloneConfig()
+    shape = {name: getattr(config, name) for name in ("max_source_positions", "max_target_positions")}
+    for group in (EmbeddingConfig, LengthConfig):
+        shape |= {name: field.default for name, field in group.__dataclass_fields__.items()}
+    chosen, flags = Namespace(), []
+    for name in shape | vars(by_default(chosen)):
+        value = getattr(settings, name, None)
+        # The default of one may be the value of another that has been chosen.
+        if value is None or value == getattr(by_default(chosen), name, shape.get(name)):
+            continue
+        setattr(chosen, name, value)
+        flag = name.replace("_", "-")
+        flags += [f"--{flag}" if value is True else f"--no-{flag}" if value is False else f"--{flag} {value}"]
+    return flags
+
+
+def by_default(chosen: Namespace) -> Namespace:
+    """``chosen`` with the rest of the architecture's settings."""
+    settings = Namespace(**vars(chosen))
+    ARCH_CONFIG_REGISTRY["transformer_alone"](settings)
+    return settings
 
 
 def build(plain: Plain, settings: Namespace) -> torch.nn.Module:
@@ -79,24 +106,29 @@ def fit(
     embedding, target, weights = part.embedding.to(device), part.target.to(device), part.weights.to(device)
     fitting = Fit(embedding, target, weights, updates)
     if state is not None:
-        fitting.load_state_dict(state)
+        try:
+            fitting.load_state_dict(state)
+        except (AttributeError, LookupError, RuntimeError, TypeError) as error:
+            raise UserError("what a stopped fit has left is damaged; remove it") from error
     fitting.run(progress, lambda: save(fitting.state_dict) if save else None)
-    if not all(tensor.isfinite().all() for tensor in embedding.parameters()):
-        raise UserError(f"{part.name}: the fit came to nothing; try fewer --updates or another --seed")
     with torch.no_grad():
         found = quality(embedding.eval().matrix(), target, weights)
+    if not math.isfinite(found.error):
+        raise UserError(f"{part.name}: the fit came to nothing; try fewer --updates or another --seed")
     embedding.cpu()
     return found
 
 
 def checkpoint(state: dict[str, Any], model: torch.nn.Module, settings: Namespace) -> dict[str, Any]:
     """The original's checkpoint with the new model in it, as after no update."""
-    dtype = next(tensor.dtype for tensor in state["model"].values() if tensor.is_floating_point())
+    # fairseq leaves some small tensors in float32 in a model of half precision.
+    dtype = max(state["model"].values(), key=lambda tensor: tensor.is_floating_point() * tensor.numel()).dtype
     made = {
         **state,
         "model": {key: tensor.to(dtype) for key, tensor in model.state_dict().items()},
         **without_optimizer(updates=0),
     }
     if isinstance(state.get("args"), Namespace):
-        return made | {"args": settings}
+        # There it is the settings of the task, too, of which this is no name.
+        return made | {"args": Namespace(**{k: v for k, v in vars(settings).items() if k != "_name"})}
     return made | {"cfg": {**state["cfg"], "model": settings}}

@@ -14,10 +14,28 @@ from typing import Any, BinaryIO
 
 import torch
 from safetensors import SafetensorError, safe_open
+from torch.serialization import safe_globals
 
 from alone_fairseq.errors import UserError
 
+# Objects that fairseq up to 0.9 left in its checkpoints: times and counts, of no use here.
+METERS = [f"fairseq.meters.{name}" for name in ("AverageMeter", "TimeMeter", "StopwatchMeter")]
 FAIRSEQ_KEYS = {"model", "optimizer_history", "extra_state"}  # without them fairseq cannot load a file
+
+
+class Meter:
+    """Stands for a meter of an old checkpoint: takes what it held, and does nothing."""
+
+
+def meters_are_data() -> safe_globals:
+    """Within this block ``torch.load`` takes them, too, without any code of theirs."""
+    return safe_globals([(Meter, name) for name in METERS])
+
+
+def check_other_file(output: str | os.PathLike, source: str | os.PathLike) -> None:
+    """Refuse to write over what is read, --force or not."""
+    if os.path.exists(output) and os.path.exists(source) and os.path.samefile(output, source):
+        raise UserError(f"{output}: is the file to read; name another one to write")
 
 
 @contextmanager
@@ -107,7 +125,7 @@ def load_checkpoint(path: str | os.PathLike) -> dict[str, Any]:
     state = _load(path, "a checkpoint")
     if not _is_fairseq(state):
         raise UserError(f"{path}: not a checkpoint of fairseq: no model with its configuration in it")
-    return state
+    return {**state, "extra_state": _without_meters(state["extra_state"])}
 
 
 def load_tensor(path: str | os.PathLike) -> torch.Tensor:
@@ -143,7 +161,7 @@ def _load(path, kind: str) -> Any:
         mmap = zipfile.is_zipfile(file)  # as torch.save writes it since PyTorch 1.6
     damaged = UserError(f"{path}: not {kind}, or cut short; if it was copied, copy it again")
     try:
-        with warnings.catch_warnings(action="ignore"):
+        with warnings.catch_warnings(action="ignore"), meters_are_data():
             return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except pickle.UnpicklingError as error:
         name = re.search(r"GLOBAL (\S+)", str(error))
@@ -154,15 +172,27 @@ def _load(path, kind: str) -> Any:
         raise damaged from error
 
 
+def _without_meters(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    return {key: _without_meters(held) for key, held in value.items() if not isinstance(held, Meter)}
+
+
 def _is_fairseq(state: Any) -> bool:
     if not isinstance(state, dict) or not state.keys() >= FAIRSEQ_KEYS:
         return False
+    model, groups = state["model"], state.get("cfg")
     configured = isinstance(state.get("args"), Namespace) or (
-        isinstance(state.get("cfg"), Mapping) and state["cfg"]
+        isinstance(groups, Mapping)
+        and all(isinstance(groups.get(part), Mapping | Namespace) for part in ("model", "task"))
     )
-    model = state["model"]
-    filled = isinstance(model, dict) and model and all(isinstance(t, torch.Tensor) for t in model.values())
-    return bool(configured and filled)
+    return (
+        configured
+        and isinstance(state["extra_state"], Mapping)
+        and isinstance(model, dict)
+        and len(model) > 0
+        and all(isinstance(key, str) and isinstance(value, torch.Tensor) for key, value in model.items())
+    )
 
 
 def without_optimizer(updates: int) -> dict[str, Any]:
@@ -175,17 +205,9 @@ def without_optimizer(updates: int) -> dict[str, Any]:
 
 
 def settings_of(state: Mapping[str, Any], part: str) -> Mapping[str, Any]:
-    """The settings of a checkpoint's ``part``, ``model`` or ``task``, whichever fairseq wrote it.
-
-    Raises:
-        UserError: there are none.
-    """
-    found = state["args"] if isinstance(state.get("args"), Namespace) else state["cfg"].get(part)
-    if isinstance(found, Namespace):
-        return vars(found)
-    if isinstance(found, Mapping):
-        return found
-    raise UserError(f"not a checkpoint of fairseq: its configuration has no {part}")
+    """The settings of a checkpoint's ``part``, ``model`` or ``task``, whichever fairseq wrote it."""
+    found = state["args"] if isinstance(state.get("args"), Namespace) else state["cfg"][part]
+    return vars(found) if isinstance(found, Namespace) else found
 
 
 def update_number(state: Mapping[str, Any]) -> int:

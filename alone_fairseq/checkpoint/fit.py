@@ -28,7 +28,8 @@ class Quality:
 
     Attributes:
         error: weighted squared distance as a share of the targets' distance from their mean.
-        cosines: mean cosine in each band of frequency, {(first word, last word + 1): cosine}.
+        cosines: mean cosine in each band of frequency, {(first word, last word + 1): cosine}; words without any
+            weight do not count, as padding, whose row may be zero.
     """
 
     error: float
@@ -138,8 +139,8 @@ def quality(made: Tensor, target: Tensor, weights: Tensor, bands=(0, 100, 1000, 
     """Compare (V, D_e) ``made`` with ``target``."""
     share = (weights / weights.sum())[:, None]
     center = (share * target).sum(0)
-    error = (share * (made - target).square()).sum() / (share * (target - center).square()).sum()
+    lost, spread = (share * (made - target).square()).sum(), (share * (target - center).square()).sum()
     cosine = torch.cosine_similarity(made, target, dim=1)
     ends = [*(band for band in bands if band < len(target)), len(target)]
-    cosines = {(a, b): cosine[a:b].mean().item() for a, b in zip(ends, ends[1:], strict=False)}
-    return Quality(error.item(), cosines)
+    cosines = {(a, b): cosine[a:b][weights[a:b] > 0].mean().item() for a, b in zip(ends, ends[1:], strict=False)}
+    return Quality((lost / spread if spread > 0 else lost).item(), cosines)

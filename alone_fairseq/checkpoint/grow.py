@@ -70,8 +70,8 @@ def grow(name: str, embedding: AloneEmbedding, symbols: Sequence[str], dtype: to
     kept = [(place, places[symbol]) for place, symbol in enumerate(old) if symbol in places]
     before = embedding.matrix()[[place for place, _ in kept]]  # (kept, D_e)
     after = [place for _, place in kept]
-    if grown.bias is not None:
-        shared = torch.tensor([place >= own for place in after])
+    shared = torch.tensor([place >= own for place in after])
+    if grown.bias is not None and shared.any():
         bias = grown.bias + (before - grown.matrix()[after])[shared].mean(0)
         grown.bias.copy_(bias.to(dtype))
     difference = (before - grown.matrix()[after]).abs().max().item()

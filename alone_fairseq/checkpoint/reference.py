@@ -15,7 +15,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.serialization import safe_globals
 
 from alone_fairseq.checkpoint.files import load_checkpoint, load_tensor, update_number, without_optimizer
 from alone_fairseq.checkpoint.trust import check_trusted
@@ -27,12 +26,6 @@ from alone_fairseq.given_filters import GIVEN
 # What that code's training is told of embeddings, and of length control.
 SETTINGS = re.compile(r"one_emb(_.*)?|codenum|codebooknum|stop_relu_dropout_update")
 LENGTH = ("represent_length_by_lrpe", "represent_length_by_ldpe")
-# Objects that fairseq up to 0.9 left in its checkpoints: times and counts, of no use here.
-METERS = [f"fairseq.meters.{name}" for name in ("AverageMeter", "TimeMeter", "StopwatchMeter")]
-
-
-class Meter:
-    """Stands for a meter of an old checkpoint: takes what it held, and does nothing."""
 
 
 def take_over(path: str, filters: Sequence[Path]) -> tuple[dict[str, Any], dict[str, AloneEmbedding]]:
@@ -45,10 +38,9 @@ def take_over(path: str, filters: Sequence[Path]) -> tuple[dict[str, Any], dict[
         UserError: it is damaged, not of that code, or of a kind of model that this package has not; or the filters
             are not the checkpoint's.
     """
-    with safe_globals([(Meter, name) for name in METERS]):
-        state = load_checkpoint(path)
+    state = load_checkpoint(path)
     check_trusted(path, state)
-    trained = state["args"]
+    trained = state.get("args")
     if not isinstance(trained, Namespace) or getattr(trained, "one_emb", None) not in ("binary", "real"):
         raise UserError(f"{path}: not a checkpoint of the paper's code: it was trained without --one-emb")
     if any(getattr(trained, name, False) for name in LENGTH):

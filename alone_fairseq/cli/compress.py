@@ -66,10 +66,11 @@ def run(arguments):
     import torch
 
     from alone_fairseq.checkpoint import compress
-    from alone_fairseq.checkpoint.files import load_checkpoint, replacing, save_checkpoint
+    from alone_fairseq.checkpoint.files import check_other_file, load_checkpoint, replacing, save_checkpoint
     from alone_fairseq.config import one_line_errors
     from alone_fairseq.export.plain import load_plain
 
+    check_other_file(arguments.output, arguments.checkpoint)
     test = test_set(arguments)
     plain = load_plain(arguments.checkpoint, arguments.data, arguments.source_lang, arguments.target_lang)
     settings = compress.alone_settings(
@@ -90,6 +91,11 @@ def run(arguments):
                 model = compress.build(plain, settings)
         except UserError as error:  # which speaks of fairseq-train's options
             raise UserError(str(error).replace("--alone-", "--")) from None
+        except (MemoryError, RuntimeError) as error:
+            detail = str(error).split("\n")[0]
+            raise UserError(
+                f"ALONE of these sizes can't be made; choose a smaller --inter-dim: {detail}"
+            ) from error
         before, after = embedding_parameters(plain.model), embedding_parameters(model)
         if after >= before:
             print(
@@ -97,30 +103,35 @@ def run(arguments):
                 " none; a smaller --inter-dim does",
                 file=sys.stderr,
             )
-        scores = {"before": test.score(arguments.checkpoint, "BLEU before")} if test else {}
         device = torch.device("cuda" if torch.cuda.is_available() and not arguments.cpu else "cpu")
         unfinished = Unfinished(Path(f"{arguments.output}.unfinished"), arguments)
         try:
+            scores = {"before": test.score(arguments.checkpoint, "BLEU before")} if test else {}
             parts = {
                 part.name: fit_one(compress, part, arguments.updates, device, unfinished)
                 for part in compress.parts(plain, model)
             }
-        except (KeyboardInterrupt, SystemExit):
+            original = load_checkpoint(arguments.checkpoint)
+            state = compress.checkpoint(original, model, settings)
+            save_checkpoint(state, file)
+            file.flush()
+            languages = arguments.source_lang, arguments.target_lang
+            load_plain(file.name, arguments.data, *languages)  # what can't be read again is not written
+            found = {"embeddings": parts, **sizes(plain.model, model, original, state)}
+            if test:
+                scores["after"] = test.score(file.name, "BLEU after")
+                found["BLEU"] = {**scores, "signature": test.signature}
+        except BaseException:
             unfinished.interrupted()
             raise
-        original = load_checkpoint(arguments.checkpoint)
-        state = compress.checkpoint(original, model, settings)
-        save_checkpoint(state, file)
-        found = {"embeddings": parts, **sizes(plain.model, model, original, state)}
-        if test:
-            file.flush()
-            scores["after"] = test.score(file.name, "BLEU after")
-            found["BLEU"] = {**scores, "signature": test.signature}
+        found["tuning"] = compress.tuning_flags(settings)
     unfinished.remove()
     if arguments.json:
         print(json.dumps(found, indent=2))
     else:
         report(found)
+        start = f'fairseq-train {arguments.data} --user-dir "$(alone user-dir)" --arch transformer_alone'
+        print(f"to tune it  {start} {' '.join(found['tuning'])} --finetune-from-model {arguments.output} ...")
 
 
 def test_set(arguments):

@@ -70,9 +70,11 @@ def run(arguments):
         raise UserError("--desired-length is for --to ctranslate2")
     import torch
 
+    from alone_fairseq.checkpoint.files import check_other_file
     from alone_fairseq.export.plain import load_plain
     from alone_fairseq.reconstruction.student_file import holds_student
 
+    check_other_file(arguments.output, arguments.checkpoint)
     if holds_student(arguments.checkpoint):
         export_student(arguments)
         return

@@ -28,13 +28,20 @@ def add_parser(subparsers):
 
 
 def run(arguments):
-    from alone_fairseq.checkpoint.files import load_checkpoint, replacing, save_checkpoint, settings_of
+    from alone_fairseq.checkpoint.files import (
+        check_other_file,
+        load_checkpoint,
+        replacing,
+        save_checkpoint,
+        settings_of,
+    )
     from alone_fairseq.checkpoint.grow import grow, with_growth
     from alone_fairseq.checkpoint.trust import check_trusted
     from alone_fairseq.embedding import AloneEmbedding
     from alone_fairseq.translate import direction, load_dictionary, load_models
 
     path = arguments.checkpoint
+    check_other_file(arguments.output, path)
     state = load_checkpoint(path)
     check_trusted(path, state)
     old_data = arguments.old_data or Path((settings_of(state, "task").get("data") or "none").split(":")[0])
@@ -52,6 +59,13 @@ def run(arguments):
         raise UserError(
             f"{arguments.data}: this model shares its embeddings and needs one dictionary for both sides"
         )
+    for name, embedding in embeddings.items():
+        new = dictionaries[source if name.startswith("encoder") else target]
+        old = embedding.filter_store.spec.symbols if embedding.filter_store.spec else None
+        if old is not None and set(old) & set(new.symbols) <= set(new.symbols[: new.nspecial]):
+            raise UserError(
+                f"{arguments.data}: no word of {name} is in the dictionary there; is it the right one?"
+            )
     dtype = state["model"][f"{next(iter(embeddings))}.base"].dtype
     growths = [
         grow(name, embedding, dictionaries[source if name.startswith("encoder") else target].symbols, dtype)
@@ -60,7 +74,8 @@ def run(arguments):
     with replacing(arguments.output, arguments.force) as file:
         save_checkpoint(with_growth(state, growths, str(arguments.data)), file)
     for growth in growths:
+        gone = f", {growth.old - growth.kept:,} gone" if growth.kept < growth.old else ""
         print(
-            f"{growth.name}: {growth.old:,} words, now {growth.new:,}; {growth.kept:,} kept, whose rows differ by"
-            f" {growth.difference:.1e} at most"
+            f"{growth.name}: {growth.old:,} words, now {growth.new:,}{gone}; {growth.kept:,} kept, whose rows"
+            f" differ by {growth.difference:.1e} at most"
         )

@@ -30,10 +30,11 @@ def add_parser(subparsers):
 
 
 def run(arguments):
-    from alone_fairseq.checkpoint.files import replacing, save_checkpoint
+    from alone_fairseq.checkpoint.files import check_other_file, replacing, save_checkpoint
     from alone_fairseq.checkpoint.reference import take_over
     from alone_fairseq.translate import direction, load_models
 
+    check_other_file(arguments.output, arguments.checkpoint)
     state, embeddings = take_over(arguments.checkpoint, arguments.filters)
     with replacing(arguments.output, arguments.force) as file:
         save_checkpoint(state, file)

@@ -38,7 +38,7 @@ class TestSet:
 
     def score(self, checkpoint: str, title: str) -> float:
         """BLEU of the model in ``checkpoint``; ``title`` is what a progress bar says."""
-        translator = Translator(checkpoint, self.data, self.generation, **self.options)
+        translator = Translator([checkpoint], self.data, self.generation, **self.options)
         with tqdm(desc=title, total=len(self.sources), unit=" lines", disable=None) as bar:
             found = [best for best, *_ in translator.translate(self.sources, progress=bar.update)]
         return self.metric.corpus_score(found, [self.references]).score

@@ -5,7 +5,7 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from alone_fairseq.checkpoint.files import replacing_folder
+from alone_fairseq.checkpoint.files import replacing_folder, save_checkpoint
 from alone_fairseq.errors import UserError
 from alone_fairseq.export.check import (
     FLOAT32_BOUND,
@@ -25,7 +25,7 @@ BOUNDS = {
     "float32": FLOAT32_BOUND,
     "float16": 3e-2,
     "bfloat16": 3e-1,
-    **dict.fromkeys(("int16", "int8", "int8_float32", "int8_float16", "int8_bfloat16"), 1.0),
+    **dict.fromkeys(("int16", "int8", "int8_float32", "int8_float16", "int8_bfloat16"), 0.3),
 }
 
 
@@ -34,11 +34,13 @@ def write(
 ) -> None:
     try:
         from ctranslate2.converters import FairseqConverter
-    except ImportError:
-        raise UserError("CTranslate2 is not installed: pip install '.[ctranslate2]'") from None
-    with replacing_folder(output, force, FILES) as folder, TemporaryDirectory() as scratch:
+    except ImportError as error:
+        missing = (error.name or "ctranslate2").split(".")[0]
+        raise UserError(f"{missing} is not installed: pip install '.[ctranslate2]'") from None
+    with replacing_folder(output, force, FILES) as folder, TemporaryDirectory(dir=folder.parent) as scratch:
         checkpoint = Path(scratch) / "plain.pt"
-        torch.save({"args": plain.settings, "model": plain.weights}, checkpoint)
+        with open(checkpoint, "wb") as file:
+            save_checkpoint({"args": plain.settings, "model": plain.weights}, file)
         languages = plain.settings.source_lang, plain.settings.target_lang
         converter = FairseqConverter(str(checkpoint), str(data), *languages)
         try:

@@ -169,8 +169,9 @@ def load(folder: Path) -> torch.nn.Module:
     try:
         from transformers import FSMTForConditionalGeneration
         from transformers.utils.logging import disable_progress_bar
-    except ImportError:
-        raise UserError("transformers is not installed: pip install '.[hf]'") from None
+    except ImportError as error:
+        missing = (error.name or "transformers").split(".")[0]
+        raise UserError(f"{missing} is not installed: pip install '.[hf]'") from None
     disable_progress_bar()
     return FSMTForConditionalGeneration.from_pretrained(folder).eval()
 

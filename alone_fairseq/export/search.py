@@ -11,7 +11,7 @@ from tqdm import tqdm
 from alone_fairseq.errors import UserError
 from alone_fairseq.export.plain import Plain
 from alone_fairseq.headline import told
-from alone_fairseq.lines import read_lines
+from alone_fairseq.lines import read_lines, warn
 from alone_fairseq.text import TextPipeline, TextSettings
 
 Search = Callable[[list[str]], list[str]]  # tokens of a sentence to those of its translation
@@ -24,10 +24,19 @@ class CheckText:
     path: Path
     beam: int
 
-    def sentences(self, data: Path, lang: str) -> list[list[str]]:
-        """Tokens of each line that has any, as ``tokenizer.json`` in ``data`` says."""
-        encode = TextPipeline(TextSettings.load(data / "tokenizer.json"), lang).encode
-        sentences = [tokens.split(" ") for line in read_lines(self.path) if (tokens := encode(line))]
+    def sentences(self, plain: Plain, data: Path) -> list[list[str]]:
+        """Tokens of each line that has any, as ``tokenizer.json`` in ``data`` says; as many as the model takes."""
+        encode = TextPipeline(TextSettings.load(data / "tokenizer.json"), plain.settings.source_lang).encode
+        longest = plain.model.encoder.max_positions() - 1  # and </s>
+        sentences = []
+        for number, line in enumerate(read_lines(self.path), 1):
+            if encoded := encode(line):
+                tokens = encoded.split(" ")
+                if len(tokens) > longest:
+                    warn(
+                        f"{self.path}: line {number}: has {len(tokens)} tokens; only the first {longest} are taken"
+                    )
+                sentences.append(tokens[:longest])
         if not sentences:
             raise UserError(f"{self.path}: is empty")
         return sentences
@@ -51,7 +60,7 @@ def fairseq_search(plain: Plain, beam: int) -> Search:
 
 def compare(plain: Plain, data: Path, check: CheckText, theirs: Search) -> None:
     """Translate the text with both, and print how many translations agree, and those that don't."""
-    sentences = check.sentences(data, plain.settings.source_lang)
+    sentences = check.sentences(plain, data)
     ours = fairseq_search(plain, check.beam)
     pairs = [
         (ours(tokens), theirs(tokens)) for tokens in tqdm(sentences, desc="translating with both", disable=None)

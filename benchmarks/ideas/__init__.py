@@ -1,7 +1,7 @@
-"""A --user-dir with ideas for faster convergence that did not pay, so that their rows can be made again.
+"""A --user-dir with ideas for faster convergence that are not kept, so that their rows can be made again.
 
 ``--arch transformer_alone_ideas`` and ``--optimizer adam_ideas`` have the flags below. benchmarks/convergence.py
-shows how they fare. What they train is not meant to be kept: run them with --no-save.
+shows how they fare. What they train is not meant to be kept.
 """
 
 from dataclasses import dataclass, field

@@ -20,6 +20,7 @@
 #   --stop-stage N      last stage (5)
 #
 # Example: recipes/compress/run.sh --divide 8 --system references
+
 # shellcheck source-path=SCRIPTDIR/..
 set -euo pipefail
 

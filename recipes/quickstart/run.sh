@@ -10,6 +10,7 @@
 #   --stop-stage N      last stage to run (6)
 #
 # Example: recipes/quickstart/run.sh --work elsewhere
+
 # shellcheck source-path=SCRIPTDIR/..
 set -euo pipefail
 

@@ -6,10 +6,12 @@ import re
 import shlex
 import subprocess
 import sys
+from argparse import Namespace
 from collections import Counter
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from io import StringIO
 from pathlib import Path
+from types import ModuleType
 from unittest import mock
 
 import torch
@@ -90,6 +92,31 @@ def load(checkpoint, **overrides):
 def weights(checkpoint) -> dict[str, torch.Tensor]:
     """The weights in a checkpoint."""
     return torch.load(checkpoint, weights_only=True)["model"]
+
+
+def as_old(checkpoint, path) -> Path:
+    """The checkpoint at ``path`` as fairseq up to 0.9 wrote it: a Namespace of all settings, and meters."""
+    state = torch.load(checkpoint, weights_only=True)
+    settings = {}
+    for part in ("task", "model"):
+        held = state["cfg"][part]
+        settings |= held if isinstance(held, dict) else vars(held)
+    settings.pop("_name")
+    state |= {"cfg": None, "args": Namespace(**settings | {"task": "translation", "criterion": "cross_entropy"})}
+    with meters(state):
+        torch.save(state, path)
+    return path
+
+
+@contextmanager
+def meters(state):
+    """Put an object of fairseq.meters, which today's fairseq has not, into a checkpoint to be saved."""
+    module = ModuleType("fairseq.meters")
+    module.AverageMeter = type("AverageMeter", (), {"__module__": "fairseq.meters"})
+    state["extra_state"]["train_meters"] = {"loss": module.AverageMeter()}
+    state["extra_state"]["train_meters"]["loss"].val = 3.0
+    with mock.patch.dict(sys.modules, {"fairseq.meters": module}):
+        yield
 
 
 def count_calls(monkeypatch, *names: str) -> Counter:

@@ -39,7 +39,7 @@ def program(name: str) -> dict:
 
 
 @pytest.mark.parametrize(
-    "name", ["embedding", "training_step", "decoding", "size", "convergence", "reconstruction", "serving"]
+    "name", ["embedding", "training_step", "decoding", "size", "convergence", "reconstruction", "serving", "bands"]
 )
 def test_help_has_an_example(name):
     assert f"example: python benchmarks/{name}.py" in " ".join(benchmark(name, "--help").split())
@@ -179,7 +179,7 @@ def test_recompute_computes_at_each_step(tiny_data, monkeypatch):
 
 def test_convergence(tiny_data, tmp_path):
     row = "whitened gradient of W_2"
-    line = ["--data", tiny_data, "--rows", "lookup", row, "--updates", 2, "--output", tmp_path]
+    line = ["--data", tiny_data, "--rows", "lookup", row, "--updates", 2, "--output", tmp_path, "--keep"]
     benchmark("convergence", *line, "--", "--max-tokens", 200)
     table = rows(tmp_path / "convergence.csv")
     assert [row["embedding"] for row in table] == ["lookup", row]
@@ -189,6 +189,26 @@ def test_convergence(tiny_data, tmp_path):
     assert len(logs) == 2
     benchmark("convergence", *line, "--", "--max-tokens", 200)
     assert logs == {log: log.stat().st_mtime_ns for log in logs}, "trained again what was done"
+    models = sorted(tmp_path.glob("convergence-2*/*"))[1::2]
+    assert [model.suffix for model in models] == [".pt", ".pt"], "and nothing else is left"
+    benchmark("bands", "--data", tiny_data, "--checkpoints", models[0], "--output", tmp_path)
+    (bands,) = rows(tmp_path / "bands.csv")
+    assert bands["model"] == models[0].stem and bands["all"] == bands["words 0 to 39"] == table[0]["perplexity"]
+
+
+def test_perplexity_by_band():
+    defined = program("bands")
+    bits, counts = torch.zeros(2, 1200)
+    bits[5], counts[5] = 4, 2
+    bits[100], counts[100] = 3, 1
+    bits[1100:1104], counts[1100:1104] = 5, 1
+    assert defined["row"]("it", bits, counts) == {
+        "model": "it",
+        "words 0 to 99": "4.0",
+        "words 100 to 999": "8.0",
+        "words 1,000 to 1,199": "32.0",
+        "all": f"{2 ** (27 / 7):.1f}",
+    }
 
 
 def test_a_training_of_other_data_or_threads_is_another(tmp_path):

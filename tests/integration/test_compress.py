@@ -6,7 +6,7 @@ import sys
 
 import pytest
 import torch
-from commands import SEARCH, SMALL_LM, language_model_data, lines, load, run, train
+from commands import SEARCH, SMALL_LM, USER_DIR, as_old, language_model_data, lines, load, run, train
 from fairseq_cli import generate
 
 from alone_fairseq import AloneEmbedding
@@ -116,6 +116,42 @@ def test_each_matrix_is_fitted(tiny_data, tmp_path, line, embeddings, capsys):
         assert torch.cosine_similarity(*matrices, dim=1)[6:].mean() > 0.95
 
 
+def test_old_checkpoints_are_compressed_too(tiny_data, lookup, tmp_path, capsys):
+    """With all settings in one Namespace, and with objects of fairseq that there are no longer."""
+    text = tmp_path / "text"
+    text.write_text("The dog sleeps.\n")
+    old = as_old(lookup, tmp_path / "old.pt")
+    before = run_translate(lookup, tiny_data, text, capsys)
+    assert run_translate(old, tiny_data, text, capsys) == before
+    line = ["--inter-dim", 400, "--updates", 50, "--text", text, "--reference", text]
+    assert compress(old, tiny_data, tmp_path / "out.pt", *line) == 0
+    capsys.readouterr()
+    assert run_translate(tmp_path / "out.pt", tiny_data, text, capsys) == before
+    assert main(["params", str(old)]) == 0 and main(["params", str(tmp_path / "out.pt")]) == 0
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--embedding lookup --no-share-all-embeddings --share-decoder-input-output-embed",
+        "--embedding lookup --encoder-learned-pos --max-source-positions 60 --decoder-normalize-before",
+        "--embedding lookup --length-control lrpe --length-control-pe --activation-fn gelu",
+    ],
+)
+def test_the_options_that_it_prints_build_the_model_again(tiny_data, tmp_path, line, capsys):
+    checkpoint = train(tiny_data, tmp_path / "run", f"{line} --max-update 1 --dropout 0.3")
+    output = tmp_path / "out.pt"
+    alone = ["--inter-dim", 24, "--own-rows", 7, "--base-dim", 5, "--seed", 3, "--updates", 2]
+    assert compress(checkpoint, tiny_data, output, *alone) == 0
+    told = capsys.readouterr().out.splitlines()[-1]
+    options = told.split("--arch transformer_alone ")[1].removesuffix(" ...")
+    arch = f"--user-dir {USER_DIR} --arch transformer_alone"
+    tuned = train(tiny_data, tmp_path / "tuned", f"{options} --max-update 1 --lr 0", model=arch)
+    before, after = (load(path)[0] for path in (output, tuned))
+    assert repr(before) == repr(after)
+    assert all(map(torch.equal, before.parameters(), after.parameters()))
+
+
 def test_stock_transformers_are_compressed_and_tuned(tiny_data, tmp_path):
     stock = train(
         tiny_data,
@@ -195,6 +231,8 @@ def test_bad_input_is_refused(tiny_data, lookup, tmp_path, capsys):
         (tmp_path / "text.pt", "new.pt", [], "not a checkpoint"),
         (lookup, "there.pt", [], "--force"),
         (lookup, "out.pt", [], "remove it"),
+        (lookup, lookup, ["--force"], "name another one to write"),
+        (lookup, "new.pt", ["--inter-dim", 20_000_000_000], "choose a smaller --inter-dim"),
         (lookup, "new.pt", ["--own-rows", 4000], "own_rows"),
         (lookup, "new.pt", ["--seed", -1], "seed"),
         (lookup, "new.pt", ["--text", tiny_data / "dict.en.txt"], "both --text and --reference"),

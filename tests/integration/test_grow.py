@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from commands import SEARCH, lines, load, run, train
+from commands import SEARCH, lines, load, run, train, weights
 from fairseq_cli import generate
 
 from alone_fairseq.cli import main
@@ -18,6 +18,15 @@ def larger(tiny_data, folder):
         new = [f"new{number} 5" for number in range(9)]
         (folder / f"dict.{lang}.txt").write_text("\n".join([*old[:10], *new, *old[11:]]) + "\n")
     (folder / "tokenizer.json").write_bytes((tiny_data / "tokenizer.json").read_bytes())
+    return folder
+
+
+def only(tiny_data, folder, count):
+    """Data with the first ``count`` words and new ones."""
+    larger(tiny_data, folder)
+    for path in folder.glob("dict.*.txt"):
+        old = path.read_text().splitlines()[:count]
+        path.write_text("\n".join([*old, *(f"new{number} 5" for number in range(30))]) + "\n")
     return folder
 
 
@@ -60,6 +69,15 @@ def test_old_words_keep_their_rows(tiny_data, tmp_path, line, capsys):
     assert dictionaries[1].index("new0") == 14
 
 
+def test_no_word_but_those_with_rows_of_their_own_may_be_left(tiny_data, tmp_path, capsys):
+    """Then no word says what the mean should be, and the bias stays."""
+    checkpoint = train(tiny_data, tmp_path / "run", f"{SYMBOL} --alone-center --alone-own-rows 9")
+    assert grow(checkpoint, only(tiny_data, tmp_path / "data", 5), tmp_path / "grown.pt") == 0
+    assert ", 31 gone; 9 kept" in capsys.readouterr().out
+    old, new = (weights(path)["encoder.embed_tokens.bias"] for path in (checkpoint, tmp_path / "grown.pt"))
+    assert torch.equal(old, new)
+
+
 def test_the_same_dictionary_changes_nothing(tiny_data, tmp_path):
     checkpoint = train(tiny_data, tmp_path / "run", f"{SYMBOL} --alone-center")
     assert grow(checkpoint, tiny_data, tmp_path / "grown.pt") == 0
@@ -98,6 +116,7 @@ def test_what_cannot_grow_is_refused(tiny_data, tiny_checkpoint, tmp_path, capsy
     lookup = train(tiny_data, tmp_path / "lookup", "--embedding lookup --max-update 1")
     own = train(tiny_data, tmp_path / "own", f"{SYMBOL} --alone-own-rows 16")
     (tmp_path / "there.pt").write_text("mine")
+    others = only(tiny_data, tmp_path / "others", 0)
     for checkpoint, folder, output, more, message in (
         (tiny_checkpoint, data, "out.pt", [], "--alone-codes-from index"),
         (lookup, data, "out.pt", [], "--embedding alone"),
@@ -106,6 +125,8 @@ def test_what_cannot_grow_is_refused(tiny_data, tiny_checkpoint, tmp_path, capsy
         (symbol, data, "out.pt", ["--old-data", tmp_path / "none"], "--old-data"),
         (symbol, data, "out.pt", ["--old-data", data], "does not load"),
         (symbol, data, "there.pt", [], "--force"),
+        (symbol, data, symbol, ["--force"], "name another one to write"),
+        (symbol, others, "out.pt", [], "no word of encoder.embed_tokens is in the dictionary"),
     ):
         assert grow(checkpoint, folder, tmp_path / output, *more) == 1
         (line,) = capsys.readouterr().err.strip().split("\n")

@@ -6,7 +6,7 @@ from argparse import Namespace
 
 import pytest
 import torch
-from commands import SEARCH, build, lines, load, run, sentences, train, weights
+from commands import SEARCH, build, lines, load, meters, run, sentences, train, weights
 from fairseq.dataclass.configs import EMAConfig
 from fairseq.models.ema import EMA
 from fairseq_cli import generate
@@ -290,16 +290,8 @@ def test_what_cannot_be_taken_over_is_refused(tiny_data, tiny_checkpoint, tmp_pa
 
 def test_meters_of_old_checkpoints_are_passed_over(tiny_data, tmp_path):
     """fairseq 0.9 pickled objects of fairseq.meters, which today's has not."""
-    import sys
-    from types import ModuleType
-
     reference = Reference(tiny_data, tmp_path)
-    module = ModuleType("fairseq.meters")
-    module.AverageMeter = type("AverageMeter", (), {"__module__": "fairseq.meters"})
-    reference.state["extra_state"]["train_meters"] = {"loss": module.AverageMeter()}
-    reference.state["extra_state"]["train_meters"]["loss"].val = 3.0
-    sys.modules["fairseq.meters"] = module
-    reference.save()
-    del sys.modules["fairseq.meters"]
+    with meters(reference.state):
+        reference.save()
     assert take_over(reference, tmp_path / "new.pt") == 0
     assert "train_meters" not in torch.load(tmp_path / "new.pt", weights_only=True)["extra_state"]

@@ -4,8 +4,10 @@ import copy
 
 import pytest
 import torch
+from fairseq.data import Dictionary
 
 from alone_fairseq import AloneEmbedding
+from alone_fairseq.checkpoint.compress import word_weights
 from alone_fairseq.checkpoint.fit import Fit, quality
 
 WORDS, D_E = 60, 6
@@ -103,3 +105,26 @@ def test_quality():
     assert told.error == pytest.approx(1) and set(told.cosines) == {(0, 10), (10, WORDS)}
     expected = torch.cosine_similarity(mean, made, dim=1)[:10].mean().item()
     assert told.cosines[0, 10] == pytest.approx(expected)
+
+
+def test_quality_leaves_out_words_without_weight():
+    made, wanted, weights = target() + 0.1, target(), WEIGHTS.clone()
+    made[1], wanted[1], weights[1] = 5.0, 0.0, 0.0  # padding
+    told, others = quality(made, wanted, weights, bands=(0,)), torch.arange(WORDS) != 1
+    assert told.cosines[0, WORDS] == pytest.approx(torch.cosine_similarity(made, wanted)[others].mean().item())
+    assert told.error == pytest.approx(quality(made[others], wanted[others], weights[others]).error)
+
+
+def test_quality_where_there_is_no_spread():
+    same = torch.ones(WORDS, D_E)
+    assert quality(same, same, WEIGHTS).error == 0
+    assert quality(same * torch.inf, same, WEIGHTS).error == torch.inf
+
+
+def test_word_weights():
+    dictionary = Dictionary()
+    for word, count in (("the", 400), ("rare", 1), ("never", 0)):
+        dictionary.add_symbol(word, n=count)
+    weights = dict(zip(dictionary.symbols, word_weights(dictionary).tolist(), strict=True))
+    assert weights["<pad>"] == 0 and weights["</s>"] == weights["the"] == 20
+    assert weights["rare"] == weights["never"] == 1
