@@ -13,7 +13,7 @@ from alone_fairseq.cli import main
 def write(folder, name, update, model, **extra_state):
     state = {
         "args": None,
-        "cfg": {"task": {"_name": "translation"}, "update": update},
+        "cfg": {"task": {"_name": "translation"}, "model": {}, "update": update},
         "model": model,
         "criterion": None,
         "optimizer_history": [{"num_updates": update, "optimizer_name": "FairseqAdam"}],
