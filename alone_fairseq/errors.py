@@ -8,6 +8,12 @@ class UserError(ValueError):
     """
 
 
+def not_installed(error: ImportError, package: str, extra: str) -> UserError:
+    """What to say where ``package``, or one that it needs, can't be imported; ``extra`` of ours installs both."""
+    missing = (error.name or package).split(".")[0]
+    return UserError(f"{missing} is not installed: pip install '.[{extra}]'")
+
+
 class TokenError(UserError, IndexError):
     """A token that is not in the vocabulary; an ``IndexError``, as ``nn.Embedding`` raises."""
 

@@ -33,8 +33,9 @@ def bits_by_word(checkpoint: Path, data: Path) -> tuple[torch.Tensor, torch.Tens
         sample = utils.move_to_cuda(sample) if device.type == "cuda" else sample
         scores = model.get_normalized_probs(model(**sample["net_input"]), log_probs=True)  # (batch, length, V)
         targets = sample["target"]  # (batch, length)
-        told = scores.gather(-1, targets[..., None])[..., 0][targets != task.target_dictionary.pad()]
-        words = targets[targets != task.target_dictionary.pad()].cpu()
+        counted = targets != task.target_dictionary.pad()
+        told = scores.gather(-1, targets[..., None])[..., 0][counted]
+        words = targets[counted].cpu()
         bits.index_add_(0, words, -told.double().cpu() / math.log(2))
         counts.index_add_(0, words, torch.ones_like(words, dtype=torch.float64))
     return bits, counts

@@ -42,6 +42,7 @@ ARCH = "--arch transformer_alone --alone-relu-dropout 0"
 IDEA = f"--user-dir {IDEAS} --arch transformer_alone_ideas"
 QUARTER = "--alone-inter-dim 1024"  # of the lookup's parameters, at V = 8,000
 OWN_300 = "--alone-own-rows 300 --alone-inter-dim 873"  # the same number of parameters
+OWN_300_NOT_CENTRED = "--alone-own-rows 300 --alone-inter-dim 874"
 OWN_1000 = "--alone-own-rows 1000 --alone-inter-dim 523"
 ROWS = {
     "lookup": f"{ARCH} --embedding lookup {ADAM}",
@@ -65,12 +66,12 @@ ROWS = {
     "centred, half-normalised gradient": f"{IDEA} {QUARTER} {ADAM} --alone-center --idea-row-gradient 0.5",
     "centred, whitened gradient of W_2": f"{IDEA} {QUARTER} {ADAM} --alone-center --idea-whiten 0.01",
     "Muon": f"{ARCH} {QUARTER} {MUON}",
-    "300 own rows": f"{ARCH} --alone-own-rows 300 --alone-inter-dim 874 {ADAM}",
+    "300 own rows": f"{ARCH} {OWN_300_NOT_CENTRED} {ADAM}",
     "centred, Muon": f"{ARCH} {QUARTER} {MUON} --alone-center",
     "centred, Muon at Adam's rate": f"{ARCH} {QUARTER} {MUON} --alone-center --muon-lr-factor 1",
     "centred, Muon at 4 times Adam's rate": f"{ARCH} {QUARTER} {MUON} --alone-center --muon-lr-factor 4",
     "centred, 300 own rows": f"{ARCH} {OWN_300} {ADAM} --alone-center",
-    "300 own rows, Muon": f"{ARCH} --alone-own-rows 300 --alone-inter-dim 874 {MUON}",
+    "300 own rows, Muon": f"{ARCH} {OWN_300_NOT_CENTRED} {MUON}",
     "centred, 300 own rows, Muon": f"{ARCH} {OWN_300} {MUON} --alone-center",
     "centred, 300 own rows, Muon, β₂ 0.999": f"{ARCH} {OWN_300} {MUON} {BETA} --alone-center",
     "centred, 1,000 own rows, Muon": f"{ARCH} {OWN_1000} {MUON} --alone-center",
@@ -78,14 +79,17 @@ ROWS = {
 FROM_VECTORS = "centred, from vectors"
 
 
+def options_of(data: Path, row: str, more: list[str]) -> list[str]:
+    """Of fairseq-train, which takes the later of two alike: a row may bring another --user-dir, for one."""
+    return [str(data), "--user-dir", str(USER_DIR), *SETTINGS.split(), *shlex.split(ROWS[row]), *more]
+
+
 def train(data: Path, row: str, seed: int, more: list[str], log: Path, keep: bool) -> None:
     """Train ``row`` with fairseq; a log under its own name is a training that has ended well.
 
     ``keep``: leave the model beside it.
     """
-    line = [sys.executable, "-m", "fairseq_cli.train", str(data), "--seed", str(seed)]
-    # Of two alike fairseq takes the later one: a row may have another --user-dir, and ``more`` other settings.
-    line += ["--user-dir", str(USER_DIR), *SETTINGS.split(), *shlex.split(ROWS[row]), *more]
+    line = [sys.executable, "-m", "fairseq_cli.train", "--seed", str(seed), *options_of(data, row, more)]
     unfinished = log.with_suffix(".unfinished")
     with open(unfinished, "w") as file, tempfile.TemporaryDirectory(dir=log.parent) as folder:
         saving = ["--save-dir", folder] if keep else ["--no-save"]
@@ -122,7 +126,7 @@ def time_of_a_step(logs: list[Path]) -> float | None:
 
 def parameters(data: Path, row: str, more: list[str]) -> int:
     """Of the embedding of ``row`` alone."""
-    line = [str(data), "--user-dir", str(USER_DIR), *SETTINGS.split(), *shlex.split(ROWS[row]), *more]
+    line = options_of(data, row, more)
     settings = options.parse_args_and_arch(options.get_training_parser(), input_args=line)
     task = tasks.setup_task(settings)
     return sum(p.numel() for p in task.build_model(settings).encoder.embed_tokens.parameters())

@@ -59,18 +59,16 @@ def run(arguments):
         raise UserError(
             f"{arguments.data}: this model shares its embeddings and needs one dictionary for both sides"
         )
-    for name, embedding in embeddings.items():
-        new = dictionaries[source if name.startswith("encoder") else target]
-        old = embedding.filter_store.spec.symbols if embedding.filter_store.spec else None
-        if old is not None and set(old) & set(new.symbols) <= set(new.symbols[: new.nspecial]):
-            raise UserError(
-                f"{arguments.data}: no word of {name} is in the dictionary there; is it the right one?"
-            )
     dtype = state["model"][f"{next(iter(embeddings))}.base"].dtype
     growths = [
         grow(name, embedding, dictionaries[source if name.startswith("encoder") else target].symbols, dtype)
         for name, embedding in embeddings.items()
     ]
+    for growth in growths:
+        if growth.kept <= dictionaries[source].nspecial:
+            raise UserError(
+                f"{arguments.data}: no word of {growth.name} is in the dictionary there; is it the right one?"
+            )
     with replacing(arguments.output, arguments.force) as file:
         save_checkpoint(with_growth(state, growths, str(arguments.data)), file)
     for growth in growths:

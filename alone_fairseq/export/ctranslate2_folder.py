@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 import torch
 
 from alone_fairseq.checkpoint.files import replacing_folder, save_checkpoint
-from alone_fairseq.errors import UserError
+from alone_fairseq.errors import UserError, not_installed
 from alone_fairseq.export.check import (
     FLOAT32_BOUND,
     largest_difference,
@@ -35,8 +35,7 @@ def write(
     try:
         from ctranslate2.converters import FairseqConverter
     except ImportError as error:
-        missing = (error.name or "ctranslate2").split(".")[0]
-        raise UserError(f"{missing} is not installed: pip install '.[ctranslate2]'") from None
+        raise not_installed(error, "ctranslate2", "ctranslate2") from None
     with replacing_folder(output, force, FILES) as folder, TemporaryDirectory(dir=folder.parent) as scratch:
         checkpoint = Path(scratch) / "plain.pt"
         with open(checkpoint, "wb") as file:

@@ -13,7 +13,7 @@ from fairseq.modules import SinusoidalPositionalEmbedding
 from safetensors.torch import save
 
 from alone_fairseq.checkpoint.files import replacing_folder
-from alone_fairseq.errors import UserError
+from alone_fairseq.errors import UserError, not_installed
 from alone_fairseq.export.check import FLOAT32_BOUND, Pair, compare
 from alone_fairseq.export.plain import Plain
 from alone_fairseq.export.search import CheckText, Search
@@ -170,8 +170,7 @@ def load(folder: Path) -> torch.nn.Module:
         from transformers import FSMTForConditionalGeneration
         from transformers.utils.logging import disable_progress_bar
     except ImportError as error:
-        missing = (error.name or "transformers").split(".")[0]
-        raise UserError(f"{missing} is not installed: pip install '.[hf]'") from None
+        raise not_installed(error, "transformers", "hf") from None
     disable_progress_bar()
     return FSMTForConditionalGeneration.from_pretrained(folder).eval()
 
