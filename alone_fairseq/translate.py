@@ -21,6 +21,7 @@ from alone_fairseq.errors import UserError
 from alone_fairseq.headline import check_models, check_nbest, told, warn_of_cuts
 from alone_fairseq.length_control import needs_length
 from alone_fairseq.lines import warn
+from alone_fairseq.storage import OTHER_FILTERS
 from alone_fairseq.text import TextPipeline, TextSettings
 
 
@@ -231,5 +232,7 @@ def load_models(paths: Sequence[str], data: Path, source_lang: str, target_lang:
     except (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         names = ":".join(paths)
         detail = shorten(f"no {error}" if isinstance(error, KeyError) else str(error), 240)
+        if OTHER_FILTERS in str(error):  # all else that filters depend on is in the checkpoint
+            detail = "they are not those of its training"
         raise UserError(f"{names}: does not load with the dictionaries in {data}: {detail}") from error
     return models, task

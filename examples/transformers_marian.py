@@ -18,9 +18,8 @@ from alone_fairseq import AloneEmbedding
 try:
     from transformers import MarianConfig, MarianMTModel
 except (ImportError, OSError, RuntimeError) as error:
-    raise SystemExit(
-        f"{error}\ntransformers can't be used: pip install '.[hf]', or pip uninstall torchaudio"
-    ) from None
+    remedy = "pip uninstall torchaudio" if "torchaudio" in str(error) else "pip install '.[hf]'"
+    raise SystemExit(f"{error}\ntransformers can't be used: {remedy}") from None
 
 PAD, EOS, WORDS, LENGTH = 0, 1, 1000, 6
 

@@ -16,6 +16,7 @@ from alone_fairseq.config import EmbeddingConfig
 from alone_fairseq.errors import UserError
 from alone_fairseq.export.plain import Plain, matrix_key
 from alone_fairseq.length_control import LengthConfig, length_settings
+from alone_fairseq.sizes import Sizes
 from alone_fairseq.transformer import TransformerAloneConfig, TransformerAloneModel
 from alone_fairseq.word_embedding import WordEmbedding
 
@@ -53,6 +54,8 @@ def tuning_flags(settings: Namespace) -> list[str]:
     chosen, flags = Namespace(), []
     for name in shape | vars(by_default(chosen)):
         value = getattr(settings, name, None)
+        if name == "share_decoder_input_output_embed" and settings.share_all_embeddings:
+            continue  # goes without saying
         # The default of one may be the value of another that has been chosen.
         if value is None or value == getattr(by_default(chosen), name, shape.get(name)):
             continue
@@ -67,6 +70,29 @@ def by_default(chosen: Namespace) -> Namespace:
     settings = Namespace(**vars(chosen))
     ARCH_CONFIG_REGISTRY["transformer_alone"](settings)
     return settings
+
+
+def embedding_parameters(plain: Plain, settings: Namespace) -> int:
+    """How many the new model will have, known before it is built."""
+    matrices = ["encoder.embed_tokens"]
+    if not plain.settings.share_all_embeddings:
+        matrices.append("decoder.embed_tokens")
+    if not plain.settings.share_decoder_input_output_embed:
+        matrices.append("decoder.output_embedding")
+    total = 0
+    for name in matrices:
+        vocab, dim = plain.weights[matrix_key(name)].shape
+        total += Sizes(
+            vocab=vocab,
+            dim=dim,
+            base_dim=settings.alone_base_dim or dim,
+            inter_dim=settings.alone_inter_dim,
+            layers=settings.alone_layers,
+            filter=settings.alone_filter,
+            center=settings.alone_center,
+            own_rows=settings.alone_own_rows,
+        ).alone_parameters
+    return total
 
 
 def build(plain: Plain, settings: Namespace) -> torch.nn.Module:
@@ -109,7 +135,9 @@ def fit(
         try:
             fitting.load_state_dict(state)
         except (AttributeError, LookupError, RuntimeError, TypeError) as error:
-            raise UserError("what a stopped fit has left is damaged; remove it") from error
+            raise UserError(
+                "what a stopped fit has left, beside the output in *.unfinished, is damaged; remove it"
+            ) from error
     fitting.run(progress, lambda: save(fitting.state_dict) if save else None)
     with torch.no_grad():
         found = quality(embedding.eval().matrix(), target, weights)

@@ -32,10 +32,19 @@ def meters_are_data() -> safe_globals:
     return safe_globals([(Meter, name) for name in METERS])
 
 
-def check_other_file(output: str | os.PathLike, source: str | os.PathLike) -> None:
-    """Refuse to write over what is read, --force or not."""
-    if os.path.exists(output) and os.path.exists(source) and os.path.samefile(output, source):
-        raise UserError(f"{output}: is the file to read; name another one to write")
+def check_other_file(output: str | os.PathLike, *sources: str | os.PathLike | None) -> None:
+    """Refuse to write over what is read, --force or not: files, and those in folders; None stands for neither."""
+    if not os.path.exists(output):
+        return
+    for source in sources:
+        if (
+            source is not None
+            and os.path.isdir(source)
+            and os.path.samefile(Path(output).resolve().parent, source)
+        ):
+            raise UserError(f"{output}: is among the files to read, in {source}; name another one to write")
+        if source is not None and os.path.exists(source) and os.path.samefile(output, source):
+            raise UserError(f"{output}: is the file to read; name another one to write")
 
 
 @contextmanager
@@ -84,7 +93,7 @@ def replacing_folder(path: str | os.PathLike, force: bool, names: Set[str]) -> I
     if path.exists() and any(path.iterdir()) and not force:
         raise UserError(f"{path}: is not empty; add --force to replace it")
     if path.exists() and (others := sorted({file.name for file in path.iterdir()} - names)):
-        raise UserError(f"{path}: holds {others[0]}, which no export has written; name another folder")
+        raise UserError(f"{path}: holds {others[0]}, which is no file of this format; name another folder")
     temporary, old = (path.with_name(f".{path.name}.{os.getpid()}{end}") for end in ("", ".old"))
     try:
         temporary.mkdir()

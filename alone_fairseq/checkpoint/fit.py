@@ -96,7 +96,9 @@ class Fit:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         if state["target"] != self._digest():
-            raise UserError("what a stopped fit has left is of another model; remove it")
+            raise UserError(
+                "what a stopped fit has left, beside the output in *.unfinished, is of another model; remove it"
+            )
         self.done = state["done"]
         self.embedding.load_state_dict(state["embedding"])
         self.optimizer.load_state_dict(state["optimizer"])

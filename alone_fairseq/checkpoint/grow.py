@@ -93,9 +93,9 @@ def with_growth(state: dict[str, Any], growths: Sequence[Growth], data: str) -> 
                 if name in average:  # its bias is another one, and moves as far
                     moved = tensor if key == "filter_probe" else average[name] + (tensor - trained[name].float())
                     average[name] = moved.to(average[name].dtype)
-    state = {**state, "model": model, "extra_state": {**state["extra_state"], **averages}}
+    settings = {key: copy.deepcopy(state[key]) for key in ("args", "cfg") if key in state}
+    state = {**state, **settings, "model": model, "extra_state": {**state["extra_state"], **averages}}
     for part in ("task", "model"):
-        settings = settings_of(state, part)
-        if "data" in settings:
-            settings["data"] = data
+        if "data" in (found := settings_of(state, part)):
+            found["data"] = data
     return state

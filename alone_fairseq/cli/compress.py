@@ -1,6 +1,8 @@
 """``alone compress``: a trained model with small embeddings."""
 
 import json
+import os
+import shlex
 import sys
 import time
 from argparse import Namespace
@@ -13,6 +15,14 @@ from alone_fairseq.errors import UserError
 from alone_fairseq.filters import CODES_FROM, KINDS
 
 SAVE_EVERY = 30  # seconds
+
+# How recipes/compress tunes.
+TUNING = (
+    "--criterion label_smoothed_distillation --label-smoothing 0.1 --distil-weight 0.9 --dropout 0"
+    " --optimizer adam_muon --adam-betas '(0.9, 0.98)' --lr 0.001 --lr-scheduler polynomial_decay"
+    " --warmup-updates 50 --max-tokens 3584"
+)
+SHARE, FEWEST = 5, 100  # updates of the original by those of its tuning, and of what is too short to divide
 
 
 def add_parser(subparsers):
@@ -66,11 +76,18 @@ def run(arguments):
     import torch
 
     from alone_fairseq.checkpoint import compress
-    from alone_fairseq.checkpoint.files import check_other_file, load_checkpoint, replacing, save_checkpoint
+    from alone_fairseq.checkpoint.files import (
+        check_other_file,
+        load_checkpoint,
+        replacing,
+        save_checkpoint,
+        settings_of,
+    )
     from alone_fairseq.config import one_line_errors
     from alone_fairseq.export.plain import load_plain
 
-    check_other_file(arguments.output, arguments.checkpoint)
+    read = arguments.checkpoint, arguments.data, arguments.text, arguments.reference, arguments.desired_length
+    check_other_file(arguments.output, *read)
     test = test_set(arguments)
     plain = load_plain(arguments.checkpoint, arguments.data, arguments.source_lang, arguments.target_lang)
     settings = compress.alone_settings(
@@ -87,22 +104,11 @@ def run(arguments):
     with replacing(arguments.output, arguments.force) as file:
         torch.manual_seed(1)
         try:
+            check_smaller(embedding_parameters(plain.model), compress.embedding_parameters(plain, settings))
             with one_line_errors():
                 model = compress.build(plain, settings)
         except UserError as error:  # which speaks of fairseq-train's options
             raise UserError(str(error).replace("--alone-", "--")) from None
-        except (MemoryError, RuntimeError) as error:
-            detail = str(error).split("\n")[0]
-            raise UserError(
-                f"ALONE of these sizes can't be made; choose a smaller --inter-dim: {detail}"
-            ) from error
-        before, after = embedding_parameters(plain.model), embedding_parameters(model)
-        if after >= before:
-            print(
-                f"alone compress: warning: {after:,} embedding parameters in place of {before:,}, which saves"
-                " none; a smaller --inter-dim does",
-                file=sys.stderr,
-            )
         device = torch.device("cuda" if torch.cuda.is_available() and not arguments.cpu else "cpu")
         unfinished = Unfinished(Path(f"{arguments.output}.unfinished"), arguments)
         try:
@@ -125,13 +131,36 @@ def run(arguments):
             unfinished.interrupted()
             raise
         found["tuning"] = compress.tuning_flags(settings)
+        task = settings_of(original, "task")
+        name = task.get("_name") or task.get("task")
+        found["tuning"] += [] if name == "translation" else [f"--task {name}"]
     unfinished.remove()
     if arguments.json:
         print(json.dumps(found, indent=2))
     else:
         report(found)
-        start = f'fairseq-train {arguments.data} --user-dir "$(alone user-dir)" --arch transformer_alone'
-        print(f"to tune it  {start} {' '.join(found['tuning'])} --finetune-from-model {arguments.output} ...")
+        print(f"to tune it  {tuning_line(arguments, found['tuning'], plain.updates)}")
+
+
+def check_smaller(before: int, after: int) -> None:
+    """Refuse sizes for which nobody compresses, before a typing error takes all memory."""
+    if after >= before:
+        raise UserError(
+            f"{after:,} embedding parameters in place of {before:,} save none; choose a smaller --inter-dim,"
+            " --base-dim or --own-rows"
+        )
+
+
+def tuning_line(arguments, flags: list[str], updates: int) -> str:
+    """What may be pasted to tune the result towards the original."""
+    updates = max(updates // SHARE, FEWEST)
+    checkpoint, data, output = map(shlex.quote, (arguments.checkpoint, str(arguments.data), arguments.output))
+    folder = shlex.quote(f"{arguments.output.removesuffix('.pt')}-tuned")
+    return (
+        f'fairseq-train {data} --user-dir "$(alone user-dir)" --arch transformer_alone {" ".join(flags)}'
+        f" --finetune-from-model {output} --teacher-checkpoint {checkpoint} {TUNING}"
+        f" --total-num-update {updates} --max-update {updates} --save-dir {folder}"
+    )
 
 
 def test_set(arguments):
@@ -158,7 +187,8 @@ def test_set(arguments):
 
 def fit_one(compress, part, updates, device, unfinished):
     state = unfinished.state(part.name)
-    with tqdm(desc=part.name, total=updates, initial=state["done"] if state else 0, disable=None) as bar:
+    seconds = 0.1 if sys.stderr.isatty() else SAVE_EVERY  # between lines of a log
+    with tqdm(desc=part.name, total=updates, initial=state["done"] if state else 0, mininterval=seconds) as bar:
 
         def progress(count, error):
             bar.update(count)
@@ -180,18 +210,37 @@ class Unfinished:
         import torch
 
         self.path = path
-        ignored = ("force", "run", "cpu", "command", "text", "reference", "beam", "desired_length", "json")
-        self.arguments = {name: str(value) for name, value in vars(arguments).items() if name not in ignored}
+        ignored = (
+            "output",
+            "force",
+            "run",
+            "cpu",
+            "command",
+            "text",
+            "reference",
+            "beam",
+            "desired_length",
+            "json",
+        )
+        files = {"checkpoint": os.path.realpath(arguments.checkpoint), "data": os.path.realpath(arguments.data)}
+        settings = {**vars(arguments), **files}
+        self.arguments = {name: str(value) for name, value in settings.items() if name not in ignored}
         self.states, self.newest = {}, None
         self.saved = time.monotonic()
         if path.exists():
             try:
                 content = torch.load(path, map_location="cpu", weights_only=True)
-                arguments, self.states = content["arguments"], content["states"]
+                arguments, self.states = dict(content["arguments"]), dict(content["states"])
+                if not all(isinstance(state["done"], int) for state in self.states.values()):
+                    raise ValueError("no number of steps")
             except Exception as error:  # bytes of any kind can make an unpickler fail in any way
                 raise UserError(f"{path}: not what a stopped fit leaves; remove it") from error
-            if arguments != self.arguments:
-                raise UserError(f"{path}: left by a fit with other settings; go on with those, or remove it")
+            if others := sorted(name for name in self.arguments if arguments.get(name) != self.arguments[name]):
+                name = others[0]
+                raise UserError(
+                    f"{path}: left by a fit with another {name.replace('_', '-')}, {arguments.get(name)} and not"
+                    f" {self.arguments[name]}; go on with that one, or remove the file"
+                )
 
     def state(self, name):
         return self.states.get(name)
@@ -210,6 +259,7 @@ class Unfinished:
     def interrupted(self) -> None:
         if self.newest:
             self.save(*self.newest, at_once=True)
+            print(f"{self.path}: keeps what is done; the same command goes on", file=sys.stderr)
 
     def remove(self) -> None:
         self.path.unlink(missing_ok=True)

@@ -74,7 +74,7 @@ def run(arguments):
     from alone_fairseq.export.plain import load_plain
     from alone_fairseq.reconstruction.student_file import holds_student
 
-    check_other_file(arguments.output, arguments.checkpoint)
+    check_other_file(arguments.output, arguments.checkpoint, arguments.data, arguments.words, arguments.check_text)
     if holds_student(arguments.checkpoint):
         export_student(arguments)
         return
@@ -82,16 +82,16 @@ def run(arguments):
         raise UserError("--words is for students of word vectors")
     if arguments.data is None:
         raise UserError("--data BIN is missing: the binarised data, for their dictionaries")
-    plain = load_plain(arguments.checkpoint, arguments.data, arguments.source_lang, arguments.target_lang)
-    if arguments.to in WHOLE_MODELS:
-        from alone_fairseq.export.fixed_length import at_length
-
-        plain = at_length(plain, arguments.to, arguments.desired_length)
     output, force, check = arguments.output, arguments.force, None
     if arguments.check_text:
         from alone_fairseq.export.search import CheckText
 
         check = CheckText(arguments.check_text, arguments.beam)
+    plain = load_plain(arguments.checkpoint, arguments.data, arguments.source_lang, arguments.target_lang)
+    if arguments.to in WHOLE_MODELS:
+        from alone_fairseq.export.fixed_length import at_length
+
+        plain = at_length(plain, arguments.to, arguments.desired_length)
     dtype = torch.float16 if arguments.half else torch.float32
     # Imported one by one, for a target may need a package that is not installed.
     if arguments.to == "fairseq":

@@ -10,7 +10,8 @@ def add_parser(subparsers):
         "grow",
         help="give a model with --alone-codes-from symbol another, larger dictionary",
         description="Give a model that was trained with --alone-codes-from symbol the dictionaries of other data,"
-        " without training: words that it knew keep their embeddings, new words get those of their filters.",
+        " without training: words that it knew keep their embeddings, new words get those of their filters, words"
+        " that are not there are gone.",
         epilog="example: alone grow averaged.pt --old-data BIN --data NEWBIN --output grown.pt",
     )
     parser.add_argument("checkpoint", metavar="CHECKPOINT", help="of a model with --alone-codes-from symbol")
@@ -41,7 +42,7 @@ def run(arguments):
     from alone_fairseq.translate import direction, load_dictionary, load_models
 
     path = arguments.checkpoint
-    check_other_file(arguments.output, path)
+    check_other_file(arguments.output, path, arguments.old_data, arguments.data)
     state = load_checkpoint(path)
     check_trusted(path, state)
     old_data = arguments.old_data or Path((settings_of(state, "task").get("data") or "none").split(":")[0])

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from alone_fairseq.errors import UserError
+
 
 def add_parser(subparsers):
     parser = subparsers.add_parser(
@@ -22,7 +24,7 @@ def add_parser(subparsers):
         help="mask_to_one_embed_encoder.pt, and mask_to_one_embed_decoder.pt where the embeddings are separate",
     )
     parser.add_argument(
-        "--data", type=Path, metavar="BIN", help="binarised data, to check that its dictionaries fit"
+        "--data", required=True, type=Path, metavar="BIN", help="binarised data, whose dictionaries must fit"
     )
     parser.add_argument("--output", required=True, metavar="F", help="checkpoint to write")
     parser.add_argument("--force", action="store_true", help="replace the output if it exists")
@@ -32,15 +34,20 @@ def add_parser(subparsers):
 def run(arguments):
     from alone_fairseq.checkpoint.files import check_other_file, replacing, save_checkpoint
     from alone_fairseq.checkpoint.reference import take_over
-    from alone_fairseq.translate import direction, load_models
+    from alone_fairseq.translate import direction, load_dictionary, load_models
 
-    check_other_file(arguments.output, arguments.checkpoint)
+    check_other_file(arguments.output, arguments.checkpoint, *arguments.filters, arguments.data)
     state, embeddings = take_over(arguments.checkpoint, arguments.filters)
+    languages = direction(arguments.checkpoint, state, arguments.data)
+    for side, filters in zip(embeddings, arguments.filters, strict=True):
+        path = arguments.data / f"dict.{languages[side.startswith('decoder')]}.txt"
+        words, filtered = len(load_dictionary(path)), embeddings[side].num_embeddings
+        if words != filtered:
+            raise UserError(f"{filters}: has filters of {filtered:,} words, but {path} has {words:,} words")
     with replacing(arguments.output, arguments.force) as file:
         save_checkpoint(state, file)
-        if arguments.data:
-            file.flush()
-            load_models([file.name], arguments.data, *direction(arguments.checkpoint, state, arguments.data))
+        file.flush()
+        load_models([file.name], arguments.data, *languages)  # what can't be read again is not written
     for name, embedding in embeddings.items():
         words, base_dim = embedding.filter_store.shape
         print(

@@ -161,8 +161,8 @@ def print_table(name, sizes):
     hidden = f" D_inter = {sizes.inter_dim:,}," if sizes.layers > 1 else ""
     filters = f"M = {sizes.codebooks}, c = {sizes.codes}" if sizes.codebooks else "independent"
     print(
-        f"{name + ': ' if name else ''}V = {sizes.vocab:,}, D_e = {sizes.dim:,}, D_o = {sizes.base_dim:,},"
-        f"{hidden} L = {sizes.layers}; {sizes.filter} filters, {filters}\n"
+        f"{name + ': ' if name else ''}V = {sizes.vocab:,}, D_e = {sizes.dim:,}; ALONE with"
+        f" D_o = {sizes.base_dim:,},{hidden} L = {sizes.layers}, {sizes.filter} filters, {filters}\n"
     )
     heads = ("parameters", "of lookup", "with filters", "checkpoint", "in half", "filters", "kept", "in all")
     line = "{:22} {:>13} {:>10} {:>13} {:>10} {:>9} {:>9} {:>9} {:>9}"

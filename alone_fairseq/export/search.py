@@ -1,7 +1,6 @@
 """Whether an exported model finds the same translations as fairseq, sentence by sentence, for real text."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -17,19 +16,25 @@ from alone_fairseq.text import TextPipeline, TextSettings
 Search = Callable[[list[str]], list[str]]  # tokens of a sentence to those of its translation
 
 
-@dataclass(frozen=True)
 class CheckText:
-    """Raw text to translate with both, a sentence a line, and the size of the beam."""
+    """Raw text to translate with both, a sentence a line, and the size of the beam.
 
-    path: Path
-    beam: int
+    Raises:
+        UserError: the file is empty or no text.
+        OSError: it is not there or may not be read.
+    """
+
+    def __init__(self, path: Path, beam: int):
+        self.path, self.beam, self.lines = path, beam, read_lines(path)
+        if not any(map(str.strip, self.lines)):
+            raise UserError(f"{path}: is empty")
 
     def sentences(self, plain: Plain, data: Path) -> list[list[str]]:
         """Tokens of each line that has any, as ``tokenizer.json`` in ``data`` says; as many as the model takes."""
         encode = TextPipeline(TextSettings.load(data / "tokenizer.json"), plain.settings.source_lang).encode
         longest = plain.model.encoder.max_positions() - 1  # and </s>
         sentences = []
-        for number, line in enumerate(read_lines(self.path), 1):
+        for number, line in enumerate(self.lines, 1):
             if encoded := encode(line):
                 tokens = encoded.split(" ")
                 if len(tokens) > longest:
@@ -37,8 +42,6 @@ class CheckText:
                         f"{self.path}: line {number}: has {len(tokens)} tokens; only the first {longest} are taken"
                     )
                 sentences.append(tokens[:longest])
-        if not sentences:
-            raise UserError(f"{self.path}: is empty")
         return sentences
 
 

@@ -7,10 +7,10 @@
 # What is done is not done again: the same command goes on where it was stopped.
 #
 #   --system NAME       what becomes of the matrix: ALONE, fitted (untuned), then tuned on the references
-#                       (references) or on the original's distribution as well (distillation); or int8, the matrix
-#                       rounded to a byte an element (distillation)
+#                       (references) or on the original's distribution as well (distillation, which is the default);
+#                       or the matrix rounded to a byte an element (int8)
 #   --divide N          embedding parameters of the original by those of ALONE: 4 or 8 (4)
-#   --own-rows N        words that keep rows of their own (1000, or 500 for an eighth: half of the parameters)
+#   --own-rows N        words that keep rows of their own (300, or 150 for an eighth)
 #   --seed N            seed of the original's training, and of the tuning (1)
 #   --original DIR      work folder of recipes/multi30k (work/multi30k)
 #   --data DIR          raw text for recipes/multi30k, if the original is still to be trained
@@ -41,7 +41,8 @@ tuning=(--optimizer adam_muon --lr 1e-3 --lr-scheduler polynomial_decay --warmup
   --alone-relu-dropout 0 --alone-center)
 declare -A criteria=(
   [references]="--criterion label_smoothed_cross_entropy"
-  [distillation]="--criterion label_smoothed_distillation --distil-weight 0.9"
+  # Without dropout: the teacher's distribution keeps from overfitting by itself.
+  [distillation]="--criterion label_smoothed_distillation --distil-weight 0.9 --dropout 0"
 )
 beam=5
 sets=(val test_2016_flickr)
@@ -53,7 +54,7 @@ one_of system untuned references distillation int8
 one_of divide 4 8
 one_of stage {1..5}
 one_of stop_stage {1..5}
-own_rows=${own_rows:-$((4000 / divide))}
+own_rows=${own_rows:-$((1200 / divide))}
 numbers seed fit_updates own_rows
 . "$recipes/lib/stages.sh"
 . "$recipes/lib/text.sh"

@@ -8,6 +8,7 @@ import pytest
 import torch
 from commands import SEARCH, SMALL_LM, USER_DIR, as_old, language_model_data, lines, load, run, train
 from fairseq_cli import generate
+from fairseq_cli import train as fairseq_train
 
 from alone_fairseq import AloneEmbedding
 from alone_fairseq.cli import compress as command
@@ -26,12 +27,18 @@ def compress(checkpoint, data, output, *more) -> int:
     return main(["compress", str(checkpoint), "--data", str(data), "--output", str(output), *map(str, more)])
 
 
+@pytest.fixture
+def any_size(monkeypatch):
+    """Tiny matrices are smaller than any ALONE that can hold them."""
+    monkeypatch.setattr(command, "check_smaller", lambda before, after: None)
+
+
+@pytest.mark.usefixtures("any_size")
 def test_a_large_network_says_the_same(tiny_data, lookup, tmp_path, capsys):
     """More features than words: the fit is all but exact, and so are the scores of translations."""
     line = ["--inter-dim", 400, "--updates", 50, "--codes-from", "symbol"]
     assert compress(lookup, tiny_data, tmp_path / "out.pt", *line) == 0
-    report, warning = capsys.readouterr()
-    assert "which saves none; a smaller --inter-dim does" in warning
+    report = capsys.readouterr().out
     assert float(re.search(r"squared error ([\d.]+)%", report)[1]) < 1
     exported = ["--to", "fairseq", "--data", str(tiny_data), "--output", str(tmp_path / "plain.pt")]
     assert main(["export", str(tmp_path / "out.pt"), *exported]) == 0
@@ -49,6 +56,7 @@ def test_a_large_network_says_the_same(tiny_data, lookup, tmp_path, capsys):
     assert not (tmp_path / "out.pt.unfinished").exists()
 
 
+@pytest.mark.usefixtures("any_size")
 def test_the_report_has_bleu_before_and_after(tiny_data, tiny_text, lookup, tmp_path, capsys):
     text, reference = tmp_path / "text", tmp_path / "reference"
     text.write_text("".join(f"{english}\n" for english, _ in tiny_text["train"][:30]))
@@ -99,6 +107,7 @@ def run_translate(checkpoint, data, text, capsys, *more) -> list[str]:
         ("--alone-inter-dim 64", 1),
     ],
 )
+@pytest.mark.usefixtures("any_size")
 def test_each_matrix_is_fitted(tiny_data, tmp_path, line, embeddings, capsys):
     checkpoint = train(tiny_data, tmp_path / "run", f"{line} --max-update 2")
     output = tmp_path / "out.pt"
@@ -116,6 +125,7 @@ def test_each_matrix_is_fitted(tiny_data, tmp_path, line, embeddings, capsys):
         assert torch.cosine_similarity(*matrices, dim=1)[6:].mean() > 0.95
 
 
+@pytest.mark.usefixtures("any_size")
 def test_old_checkpoints_are_compressed_too(tiny_data, lookup, tmp_path, capsys):
     """With all settings in one Namespace, and with objects of fairseq that there are no longer."""
     text = tmp_path / "text"
@@ -141,13 +151,16 @@ def test_old_checkpoints_are_compressed_too(tiny_data, lookup, tmp_path, capsys)
 def test_the_options_that_it_prints_build_the_model_again(tiny_data, tmp_path, line, capsys):
     checkpoint = train(tiny_data, tmp_path / "run", f"{line} --max-update 1 --dropout 0.3")
     output = tmp_path / "out.pt"
-    alone = ["--inter-dim", 24, "--own-rows", 7, "--base-dim", 5, "--seed", 3, "--updates", 2]
+    alone = ["--inter-dim", 16, "--own-rows", 7, "--base-dim", 5, "--seed", 3, "--updates", 2]
     assert compress(checkpoint, tiny_data, output, *alone) == 0
     told = capsys.readouterr().out.splitlines()[-1]
-    options = told.split("--arch transformer_alone ")[1].removesuffix(" ...")
-    arch = f"--user-dir {USER_DIR} --arch transformer_alone"
-    tuned = train(tiny_data, tmp_path / "tuned", f"{options} --max-update 1 --lr 0", model=arch)
-    before, after = (load(path)[0] for path in (output, tuned))
+    options = told.split("--arch transformer_alone ")[1]
+    run(
+        fairseq_train,
+        f"{tiny_data} --user-dir {USER_DIR} --arch transformer_alone {options} --max-update 1 --lr 0 --cpu"
+        " --num-workers 0 --disable-validation",
+    )
+    before, after = (load(path)[0] for path in (output, tmp_path / "out-tuned" / "checkpoint_last.pt"))
     assert repr(before) == repr(after)
     assert all(map(torch.equal, before.parameters(), after.parameters()))
 
@@ -160,8 +173,8 @@ def test_stock_transformers_are_compressed_and_tuned(tiny_data, tmp_path):
         model="--arch transformer_tiny",
     )
     output = tmp_path / "out.pt"
-    assert compress(stock, tiny_data, output, "--inter-dim", 24, "--updates", 5) == 0
-    line = f"--finetune-from-model {output} --alone-inter-dim 24 --alone-center --max-update 3"
+    assert compress(stock, tiny_data, output, "--inter-dim", 16, "--updates", 5) == 0
+    line = f"--finetune-from-model {output} --alone-inter-dim 16 --alone-center --max-update 3"
     tuned = train(tiny_data, tmp_path / "tuned", line)
     before, after = (load(path)[0].encoder.embed_tokens for path in (output, tuned))
     assert not torch.equal(before.weights[0], after.weights[0])
@@ -169,7 +182,7 @@ def test_stock_transformers_are_compressed_and_tuned(tiny_data, tmp_path):
 
 
 def test_a_stopped_fit_goes_on(tiny_data, lookup, tmp_path, monkeypatch, capsys):
-    line = ["--inter-dim", 24, "--updates", 12]
+    line = ["--inter-dim", 16, "--updates", 12]
     assert compress(lookup, tiny_data, tmp_path / "whole.pt", *line) == 0
     monkeypatch.setattr(command, "SAVE_EVERY", 0)
     saved = command.Unfinished.save
@@ -183,8 +196,8 @@ def test_a_stopped_fit_goes_on(tiny_data, lookup, tmp_path, monkeypatch, capsys)
         patch.setattr(command.Unfinished, "save", interrupted)
         assert compress(lookup, tiny_data, tmp_path / "parts.pt", *line) == 130
     assert not (tmp_path / "parts.pt").exists() and (tmp_path / "parts.pt.unfinished").exists()
-    assert compress(lookup, tiny_data, tmp_path / "parts.pt", "--inter-dim", 25, "--updates", 12) == 1
-    assert "other settings" in capsys.readouterr().err
+    assert compress(lookup, tiny_data, tmp_path / "parts.pt", "--inter-dim", 17, "--updates", 12) == 1
+    assert "another inter-dim, 16 and not 17" in capsys.readouterr().err
     assert compress(lookup, tiny_data, tmp_path / "parts.pt", *line) == 0
     one, other = (load(tmp_path / f"{name}.pt")[0].eval().encoder.embed_tokens for name in ("whole", "parts"))
     assert torch.equal(one.matrix(), other.matrix())
@@ -193,7 +206,7 @@ def test_a_stopped_fit_goes_on(tiny_data, lookup, tmp_path, monkeypatch, capsys)
 
 def test_what_another_model_has_left_is_not_gone_on_with(tiny_data, lookup, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(command, "SAVE_EVERY", 0)
-    checkpoint, line = tmp_path / "model.pt", ["--inter-dim", 24, "--updates", 3]
+    checkpoint, line = tmp_path / "model.pt", ["--inter-dim", 16, "--updates", 3]
     checkpoint.write_bytes(lookup.read_bytes())
     with monkeypatch.context() as patch:
         patch.setattr(command, "sizes", interrupt)
@@ -205,15 +218,23 @@ def test_what_another_model_has_left_is_not_gone_on_with(tiny_data, lookup, tmp_
     assert "of another model" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("left", ["mine", {"arguments": 3, "states": {}}, {"arguments": {}, "states": {"a": 5}}])
+def test_what_no_fit_has_left_is_refused(tiny_data, lookup, tmp_path, capsys, left):
+    torch.save(left, tmp_path / "out.pt.unfinished")
+    assert compress(lookup, tiny_data, tmp_path / "out.pt", "--inter-dim", 16, "--updates", 1) == 1
+    assert "out.pt.unfinished: not what a stopped fit leaves; remove it" in capsys.readouterr().err
+
+
 def interrupt(*arguments):
     raise KeyboardInterrupt
 
 
+@pytest.mark.usefixtures("any_size")
 def test_half_precision_stays_half(tiny_data, lookup, tmp_path):
     state = torch.load(lookup, weights_only=True)
     state["model"] = {key: tensor.half() for key, tensor in state["model"].items()}
     torch.save(state, tmp_path / "half.pt")
-    line = ["--inter-dim", 24, "--updates", 3, "--own-rows", 39]
+    line = ["--inter-dim", 16, "--updates", 3, "--own-rows", 39]
     assert compress(tmp_path / "half.pt", tiny_data, tmp_path / "out.pt", *line) == 0
     made = torch.load(tmp_path / "out.pt", weights_only=True)["model"]
     assert {tensor.dtype for tensor in made.values()} == {torch.float16}
@@ -232,7 +253,15 @@ def test_bad_input_is_refused(tiny_data, lookup, tmp_path, capsys):
         (lookup, "there.pt", [], "--force"),
         (lookup, "out.pt", [], "remove it"),
         (lookup, lookup, ["--force"], "name another one to write"),
-        (lookup, "new.pt", ["--inter-dim", 20_000_000_000], "choose a smaller --inter-dim"),
+        (lookup, tiny_data / "dict.en.txt", ["--force"], "is among the files to read"),
+        (lookup, "new.pt", ["--inter-dim", 10**20], "save none; choose a smaller --inter-dim"),
+        (lookup, "new.pt", ["--base-dim", 10**20], "save none; choose a smaller --inter-dim, --base-dim"),
+        (
+            lookup,
+            "new.pt",
+            ["--own-rows", 39],
+            "save none; choose a smaller --inter-dim, --base-dim or --own-rows",
+        ),
         (lookup, "new.pt", ["--own-rows", 4000], "own_rows"),
         (lookup, "new.pt", ["--seed", -1], "seed"),
         (lookup, "new.pt", ["--text", tiny_data / "dict.en.txt"], "both --text and --reference"),

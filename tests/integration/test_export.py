@@ -371,7 +371,7 @@ def test_only_an_earlier_export_is_replaced(tiny_data, fsmt, tmp_path, to, capsy
     assert export(fsmt[0], to, tiny_data, output) == 1 and "--force" in capsys.readouterr().err
     (output / "mine").write_text("mine")
     assert export(fsmt[0], to, tiny_data, output, "--force") == 1
-    assert "holds mine, which no export has written" in capsys.readouterr().err
+    assert "holds mine, which is no file of this format" in capsys.readouterr().err
     assert {path: path.stat().st_ino for path in before} == before
     (output / "mine").unlink()
     assert export(fsmt[0], to, tiny_data, output, "--force") == 0
@@ -416,7 +416,7 @@ def test_what_cannot_be_exported_is_refused(tiny_data, tiny_checkpoint, tmp_path
         (separate, "fsmt", tiny_data, "must share"),
         (lm, "fairseq", tiny_data, "does not translate"),
         (tmp_path / "short.pt", "fairseq", tiny_data, "cut short"),
-        (tiny_checkpoint, "fairseq", tmp_path / "other", "does not load with the dictionaries"),
+        (tiny_checkpoint, "fairseq", tmp_path / "other", "other: they are not those of its training"),
         (tiny_checkpoint, "fairseq", tmp_path / "none", "none: no such folder"),
     ):
         assert export(checkpoint, to, data, tmp_path / "out") == 1
@@ -526,6 +526,22 @@ def test_no_space_for_what_ctranslate2_reads(tiny_data, tiny_checkpoint, tmp_pat
     assert export(tiny_checkpoint, "ctranslate2", tiny_data, tmp_path / "out") == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert "cannot be written: No space left" in line and list(tmp_path.iterdir()) == []
+
+
+def test_nothing_that_is_read_is_replaced(tiny_data, tiny_checkpoint, capsys):
+    before = (tiny_data / "dict.en.txt").read_bytes()
+    assert export(tiny_checkpoint, "vectors", tiny_data, tiny_data / "dict.en.txt", "--force") == 1
+    assert "is among the files to read" in capsys.readouterr().err
+    assert (tiny_data / "dict.en.txt").read_bytes() == before
+
+
+def test_text_is_read_before_anything_is_written(tiny_data, tiny_checkpoint, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(ctranslate2_folder, "write", None)
+    (tmp_path / "empty").write_text("\n \n")
+    for text, message in (("empty", "is empty"), ("none", "No such file")):
+        line = ["--check-text", str(tmp_path / text)]
+        assert export(tiny_checkpoint, "ctranslate2", tiny_data, tmp_path / "out", *line) == 1
+        assert message in capsys.readouterr().err
 
 
 def test_text_longer_than_the_model_takes_is_cut(tiny_data, tiny_checkpoint, tmp_path, capsys):

@@ -64,7 +64,7 @@ class Reference:
     """A model of fairseq with matrices by the formula, and the checkpoint and filters of the paper's code."""
 
     def __init__(self, data, folder, kind="binary", shared=True, layers=2, inter_dim=24):
-        self.checkpoint = folder / "checkpoint_last.pt"
+        self.data, self.checkpoint = data, folder / "checkpoint_last.pt"
         sharing = "--share-all-embeddings" if shared else "--share-decoder-input-output-embed"
         self.model, self.task = build(
             data, f"{MODEL} {sharing} --optimizer adam --lr 0.001", "transformer_tiny", ""
@@ -111,10 +111,19 @@ class Reference:
 
 
 def take_over(reference, output, *more, files=None) -> int:
-    files = map(str, reference.files if files is None else files)
-    return main(
-        ["import", str(reference.checkpoint), "--filters", *files, "--output", str(output), *map(str, more)]
-    )
+    files = reference.files if files is None else files
+    line = [
+        "import",
+        reference.checkpoint,
+        "--filters",
+        *files,
+        "--data",
+        reference.data,
+        "--output",
+        output,
+        *more,
+    ]
+    return main([*map(str, line)])
 
 
 @pytest.mark.parametrize(
@@ -131,7 +140,7 @@ def take_over(reference, output, *more, files=None) -> int:
 )
 def test_the_model_says_the_same(tiny_data, tmp_path, options, capsys):
     reference = Reference(tiny_data, tmp_path, **options)
-    assert take_over(reference, tmp_path / "new.pt", "--data", tiny_data) == 0
+    assert take_over(reference, tmp_path / "new.pt") == 0
     assert f"{options.get('kind', 'binary')} filters of 64 elements" in capsys.readouterr().out
     model, task = load(tmp_path / "new.pt", data=str(tiny_data))
     batch = sentences(task)["net_input"]
@@ -263,7 +272,8 @@ def test_what_cannot_be_taken_over_is_refused(tiny_data, tiny_checkpoint, tmp_pa
         ([tmp_path / "short.pt"], [], "cut short"),
         ([tmp_path / "none.pt"], [], "No such file"),
         (reference.files * 2, [], "needs 1 files of filters"),
-        ([tmp_path / "short_words.pt"], ["--data", tiny_data], "does not load with the dictionaries"),
+        ([tmp_path / "short_words.pt"], [], "has filters of"),
+        (reference.files, ["--output", reference.files[0], "--force"], "is the file to read"),
         (reference.files, ["--output", tmp_path / "there.pt"], "--force"),
     ):
         assert take_over(reference, output, *more, files=files) == 1
