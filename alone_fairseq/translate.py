@@ -1,5 +1,6 @@
 """Raw text in, raw text out: fairseq's beam search behind the steps that the training text went through."""
 
+import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -23,6 +24,8 @@ from alone_fairseq.length_control import needs_length
 from alone_fairseq.lines import warn
 from alone_fairseq.storage import OTHER_FILTERS
 from alone_fairseq.text import TextPipeline, TextSettings
+
+OTHER_WORDS = re.compile(r"size mismatch for \S+\.(embed_tokens|output_projection|output_embedding)\.")
 
 
 class Translator:
@@ -232,7 +235,8 @@ def load_models(paths: Sequence[str], data: Path, source_lang: str, target_lang:
     except (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         names = ":".join(paths)
         detail = shorten(f"no {error}" if isinstance(error, KeyError) else str(error), 240)
-        if OTHER_FILTERS in str(error):  # all else that filters depend on is in the checkpoint
+        # All else that filters and matrices depend on is in the checkpoint.
+        if OTHER_FILTERS in str(error) or OTHER_WORDS.search(str(error)):
             detail = "they are not those of its training"
         raise UserError(f"{names}: does not load with the dictionaries in {data}: {detail}") from error
     return models, task

@@ -11,7 +11,7 @@ from fairseq.models import ARCH_CONFIG_REGISTRY
 from torch import Tensor
 
 from alone_fairseq.checkpoint.files import without_optimizer
-from alone_fairseq.checkpoint.fit import Fit, Quality, quality
+from alone_fairseq.checkpoint.fit import Fit, FitError, LeftOverError, Quality, quality
 from alone_fairseq.config import EmbeddingConfig
 from alone_fairseq.errors import UserError
 from alone_fairseq.export.plain import Plain, matrix_key
@@ -72,17 +72,16 @@ def by_default(chosen: Namespace) -> Namespace:
     return settings
 
 
-def embedding_parameters(plain: Plain, settings: Namespace) -> int:
-    """How many the new model will have, known before it is built."""
+def check_sizes(plain: Plain, settings: Namespace) -> None:
+    """Refuse an ALONE larger than the matrix that it stands for, before a typing error takes all memory."""
     matrices = ["encoder.embed_tokens"]
     if not plain.settings.share_all_embeddings:
         matrices.append("decoder.embed_tokens")
     if not plain.settings.share_decoder_input_output_embed:
         matrices.append("decoder.output_embedding")
-    total = 0
     for name in matrices:
         vocab, dim = plain.weights[matrix_key(name)].shape
-        total += Sizes(
+        sizes = Sizes(
             vocab=vocab,
             dim=dim,
             base_dim=settings.alone_base_dim or dim,
@@ -91,8 +90,12 @@ def embedding_parameters(plain: Plain, settings: Namespace) -> int:
             filter=settings.alone_filter,
             center=settings.alone_center,
             own_rows=settings.alone_own_rows,
-        ).alone_parameters
-    return total
+        )
+        if sizes.alone_parameters > vocab * dim:
+            raise UserError(
+                f"{name}: {sizes.alone_parameters:,} parameters for a matrix of {vocab * dim:,} values; choose"
+                " smaller --inter-dim, --base-dim, --layers or --own-rows"
+            )
 
 
 def build(plain: Plain, settings: Namespace) -> torch.nn.Module:
@@ -134,15 +137,15 @@ def fit(
     if state is not None:
         try:
             fitting.load_state_dict(state)
-        except (AttributeError, LookupError, RuntimeError, TypeError) as error:
-            raise UserError(
-                "what a stopped fit has left, beside the output in *.unfinished, is damaged; remove it"
-            ) from error
+        except LeftOverError:
+            raise
+        except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            raise LeftOverError("is damaged") from error
     fitting.run(progress, lambda: save(fitting.state_dict) if save else None)
     with torch.no_grad():
         found = quality(embedding.eval().matrix(), target, weights)
     if not math.isfinite(found.error):
-        raise UserError(f"{part.name}: the fit came to nothing; try fewer --updates or another --seed")
+        raise FitError(f"{part.name}: the fit came to nothing; try fewer --updates or another --seed")
     embedding.cpu()
     return found
 

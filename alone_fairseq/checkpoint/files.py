@@ -20,6 +20,7 @@ from alone_fairseq.errors import UserError
 
 # Objects that fairseq up to 0.9 left in its checkpoints: times and counts, of no use here.
 METERS = [f"fairseq.meters.{name}" for name in ("AverageMeter", "TimeMeter", "StopwatchMeter")]
+WRITTEN = {".pt", ".safetensors", ".vec"}  # what commands may have left among data, and is no part of them
 FAIRSEQ_KEYS = {"model", "optimizer_history", "extra_state"}  # without them fairseq cannot load a file
 
 
@@ -33,18 +34,12 @@ def meters_are_data() -> safe_globals:
 
 
 def check_other_file(output: str | os.PathLike, *sources: str | os.PathLike | None) -> None:
-    """Refuse to write over what is read, --force or not: files, and those in folders; None stands for neither."""
-    if not os.path.exists(output):
-        return
-    for source in sources:
-        if (
-            source is not None
-            and os.path.isdir(source)
-            and os.path.samefile(Path(output).resolve().parent, source)
-        ):
-            raise UserError(f"{output}: is among the files to read, in {source}; name another one to write")
-        if source is not None and os.path.exists(source) and os.path.samefile(output, source):
-            raise UserError(f"{output}: is the file to read; name another one to write")
+    """Refuse to write over what is read, --force or not: a file, or one in a folder of data; None is nothing."""
+    for source in (Path(source) for source in sources if source):
+        data = [path for path in source.iterdir() if path.suffix not in WRITTEN] if source.is_dir() else []
+        for path in [source, *data]:
+            if os.path.exists(output) and path.exists() and os.path.samefile(output, path):
+                raise UserError(f"{output}: is a file to read; name another one to write")
 
 
 @contextmanager

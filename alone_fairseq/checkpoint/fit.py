@@ -22,6 +22,14 @@ ROWS = 4096  # words at a time
 RIDGE = 1e-3  # share of the features' mean square that keeps the last solution from being wild
 
 
+class FitError(UserError):
+    """A fit that came to nothing."""
+
+
+class LeftOverError(UserError):
+    """The state of a stopped fit can't be gone on with."""
+
+
 @dataclass(frozen=True)
 class Quality:
     """How near embeddings are to those they stand for.
@@ -96,9 +104,9 @@ class Fit:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         if state["target"] != self._digest():
-            raise UserError(
-                "what a stopped fit has left, beside the output in *.unfinished, is of another model; remove it"
-            )
+            raise LeftOverError("left by the fit of another model")
+        if not 0 <= state["done"] <= self.updates:
+            raise ValueError(f"{state['done']} of {self.updates} steps")
         self.done = state["done"]
         self.embedding.load_state_dict(state["embedding"])
         self.optimizer.load_state_dict(state["optimizer"])

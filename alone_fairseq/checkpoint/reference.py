@@ -90,7 +90,10 @@ def build(path: str, model: Mapping[str, Tensor], name: str, filters: Tensor) ->
     expected = [(1, sizes[0]), *itertools.starmap(lambda n, m: (m, n), itertools.pairwise(sizes))]
     for tensor, shape in zip([base, *weights], expected, strict=True):
         if tuple(tensor.shape) != shape:
-            raise UserError(f"{path}: {name} does not go with these filters: {tuple(tensor.shape)}, not {shape}")
+            raise UserError(
+                f"{path}: {name} does not go with these filters, of {sizes[0]} elements: it has a matrix of"
+                f" {tuple(tensor.shape)}, not {shape}"
+            )
     inter_dim = sizes[1] if len(weights) > 1 else 1
     embedding = AloneEmbedding.from_filters(filters, sizes[-1], inter_dim=inter_dim, num_layers=len(weights))
     embedding.to(base.dtype)

@@ -1,11 +1,8 @@
 """``alone compress``: a trained model with small embeddings."""
 
 import json
-import os
 import shlex
 import sys
-import time
-from argparse import Namespace
 from pathlib import Path
 
 from tqdm import tqdm
@@ -14,15 +11,13 @@ from alone_fairseq.cli.arguments import positive
 from alone_fairseq.errors import UserError
 from alone_fairseq.filters import CODES_FROM, KINDS
 
-SAVE_EVERY = 30  # seconds
-
 # How recipes/compress tunes.
 TUNING = (
     "--criterion label_smoothed_distillation --label-smoothing 0.1 --distil-weight 0.9 --dropout 0"
     " --optimizer adam_muon --adam-betas '(0.9, 0.98)' --lr 0.001 --lr-scheduler polynomial_decay"
     " --warmup-updates 50 --max-tokens 3584"
 )
-SHARE, FEWEST = 5, 100  # updates of the original by those of its tuning, and of what is too short to divide
+SHARE, FEWEST = 5, 100  # the tuning has the fifth part of the original's updates, and no fewer than a hundred
 
 
 def add_parser(subparsers):
@@ -83,32 +78,41 @@ def run(arguments):
         save_checkpoint,
         settings_of,
     )
+    from alone_fairseq.checkpoint.fit import FitError
+    from alone_fairseq.checkpoint.unfinished import Unfinished
     from alone_fairseq.config import one_line_errors
     from alone_fairseq.export.plain import load_plain
 
     read = arguments.checkpoint, arguments.data, arguments.text, arguments.reference, arguments.desired_length
     check_other_file(arguments.output, *read)
     test = test_set(arguments)
-    plain = load_plain(arguments.checkpoint, arguments.data, arguments.source_lang, arguments.target_lang)
-    settings = compress.alone_settings(
-        plain,
-        alone_base_dim=arguments.base_dim,
-        alone_inter_dim=arguments.inter_dim,
-        alone_own_rows=arguments.own_rows,
-        alone_layers=arguments.layers,
-        alone_filter=arguments.filter,
-        alone_codes_from=arguments.codes_from,
-        alone_seed=arguments.seed,
-        alone_center=True,
-    )
     with replacing(arguments.output, arguments.force) as file:
+        plain = load_plain(arguments.checkpoint, arguments.data, arguments.source_lang, arguments.target_lang)
+        settings = compress.alone_settings(
+            plain,
+            alone_base_dim=arguments.base_dim,
+            alone_inter_dim=arguments.inter_dim,
+            alone_own_rows=arguments.own_rows,
+            alone_layers=arguments.layers,
+            alone_filter=arguments.filter,
+            alone_codes_from=arguments.codes_from,
+            alone_seed=arguments.seed,
+            alone_center=True,
+        )
         torch.manual_seed(1)
         try:
-            check_smaller(embedding_parameters(plain.model), compress.embedding_parameters(plain, settings))
+            compress.check_sizes(plain, settings)
             with one_line_errors():
                 model = compress.build(plain, settings)
         except UserError as error:  # which speaks of fairseq-train's options
             raise UserError(str(error).replace("--alone-", "--")) from None
+        before, after = embedding_parameters(plain.model), embedding_parameters(model)
+        if after >= before:
+            print(
+                f"alone compress: warning: {after:,} embedding parameters in place of {before:,}, which saves"
+                " none; a smaller --inter-dim does",
+                file=sys.stderr,
+            )
         device = torch.device("cuda" if torch.cuda.is_available() and not arguments.cpu else "cpu")
         unfinished = Unfinished(Path(f"{arguments.output}.unfinished"), arguments)
         try:
@@ -127,39 +131,42 @@ def run(arguments):
             if test:
                 scores["after"] = test.score(file.name, "BLEU after")
                 found["BLEU"] = {**scores, "signature": test.signature}
+        except FitError:  # the same command would come to the same
+            unfinished.remove()
+            raise
         except BaseException:
             unfinished.interrupted()
             raise
-        found["tuning"] = compress.tuning_flags(settings)
         task = settings_of(original, "task")
-        name = task.get("_name") or task.get("task")
-        found["tuning"] += [] if name == "translation" else [f"--task {name}"]
+        task = task.get("_name") or task.get("task") or "translation"
+        flags = [f"--task {task}", *compress.tuning_flags(settings)]
+        found["tuning"] = tuning_line(arguments, flags, plain)
     unfinished.remove()
     if arguments.json:
         print(json.dumps(found, indent=2))
     else:
         report(found)
-        print(f"to tune it  {tuning_line(arguments, found['tuning'], plain.updates)}")
+        folder = tuned(arguments.output)
+        if (folder / "checkpoint_last.pt").exists():
+            print(f"{folder}: holds an earlier tuning, which the next line would go on with; remove it first")
+        print(f"to tune it  {found['tuning']}")
 
 
-def check_smaller(before: int, after: int) -> None:
-    """Refuse sizes for which nobody compresses, before a typing error takes all memory."""
-    if after >= before:
-        raise UserError(
-            f"{after:,} embedding parameters in place of {before:,} save none; choose a smaller --inter-dim,"
-            " --base-dim or --own-rows"
-        )
+def tuned(output: str) -> Path:
+    """The folder that the tuning is told to write to."""
+    return Path(f"{output.removesuffix('.pt')}-tuned")
 
 
-def tuning_line(arguments, flags: list[str], updates: int) -> str:
+def tuning_line(arguments, flags: list[str], plain) -> str:
     """What may be pasted to tune the result towards the original."""
-    updates = max(updates // SHARE, FEWEST)
+    updates = max(-(-plain.updates // SHARE), FEWEST)
     checkpoint, data, output = map(shlex.quote, (arguments.checkpoint, str(arguments.data), arguments.output))
-    folder = shlex.quote(f"{arguments.output.removesuffix('.pt')}-tuned")
     return (
         f'fairseq-train {data} --user-dir "$(alone user-dir)" --arch transformer_alone {" ".join(flags)}'
+        f" --source-lang {plain.settings.source_lang} --target-lang {plain.settings.target_lang}"
         f" --finetune-from-model {output} --teacher-checkpoint {checkpoint} {TUNING}"
-        f" --total-num-update {updates} --max-update {updates} --save-dir {folder}"
+        f" --total-num-update {updates} --max-update {updates}"
+        f" --save-dir {shlex.quote(str(tuned(arguments.output)))}"
     )
 
 
@@ -186,83 +193,26 @@ def test_set(arguments):
 
 
 def fit_one(compress, part, updates, device, unfinished):
+    from alone_fairseq.checkpoint.fit import LeftOverError
+
     state = unfinished.state(part.name)
-    seconds = 0.1 if sys.stderr.isatty() else SAVE_EVERY  # between lines of a log
+    seconds = 0.1 if sys.stderr.isatty() else 30  # between lines of a log
     with tqdm(desc=part.name, total=updates, initial=state["done"] if state else 0, mininterval=seconds) as bar:
 
         def progress(count, error):
             bar.update(count)
             bar.set_postfix(error=f"{error:.3f}", refresh=False)
 
-        found = compress.fit(
-            part, updates, device, progress, state, lambda state_dict: unfinished.save(part.name, state_dict)
-        )
+        try:
+            found = compress.fit(
+                part, updates, device, progress, state, lambda state_dict: unfinished.save(part.name, state_dict)
+            )
+        except LeftOverError as error:
+            raise UserError(f"{unfinished.path}: {error}; remove it") from error
     cosines = [
         {"first": first, "last": last - 1, "cosine": cosine} for (first, last), cosine in found.cosines.items()
     ]
     return {"error": found.error, "cosines": cosines}
-
-
-class Unfinished:
-    """What a stopped fit has reached, in a file beside the output."""
-
-    def __init__(self, path: Path, arguments: Namespace):
-        import torch
-
-        self.path = path
-        ignored = (
-            "output",
-            "force",
-            "run",
-            "cpu",
-            "command",
-            "text",
-            "reference",
-            "beam",
-            "desired_length",
-            "json",
-        )
-        files = {"checkpoint": os.path.realpath(arguments.checkpoint), "data": os.path.realpath(arguments.data)}
-        settings = {**vars(arguments), **files}
-        self.arguments = {name: str(value) for name, value in settings.items() if name not in ignored}
-        self.states, self.newest = {}, None
-        self.saved = time.monotonic()
-        if path.exists():
-            try:
-                content = torch.load(path, map_location="cpu", weights_only=True)
-                arguments, self.states = dict(content["arguments"]), dict(content["states"])
-                if not all(isinstance(state["done"], int) for state in self.states.values()):
-                    raise ValueError("no number of steps")
-            except Exception as error:  # bytes of any kind can make an unpickler fail in any way
-                raise UserError(f"{path}: not what a stopped fit leaves; remove it") from error
-            if others := sorted(name for name in self.arguments if arguments.get(name) != self.arguments[name]):
-                name = others[0]
-                raise UserError(
-                    f"{path}: left by a fit with another {name.replace('_', '-')}, {arguments.get(name)} and not"
-                    f" {self.arguments[name]}; go on with that one, or remove the file"
-                )
-
-    def state(self, name):
-        return self.states.get(name)
-
-    def save(self, name, state_dict, at_once=False) -> None:
-        from alone_fairseq.checkpoint.files import replacing, save_checkpoint
-
-        self.newest = name, state_dict
-        if not at_once and time.monotonic() - self.saved < SAVE_EVERY:
-            return
-        self.states[name] = state_dict()
-        with replacing(self.path, force=True) as file:
-            save_checkpoint({"arguments": self.arguments, "states": self.states}, file)
-        self.saved = time.monotonic()
-
-    def interrupted(self) -> None:
-        if self.newest:
-            self.save(*self.newest, at_once=True)
-            print(f"{self.path}: keeps what is done; the same command goes on", file=sys.stderr)
-
-    def remove(self) -> None:
-        self.path.unlink(missing_ok=True)
 
 
 def embedding_parameters(model) -> int:

@@ -42,12 +42,12 @@ def run(arguments):
     from alone_fairseq.translate import direction, load_dictionary, load_models
 
     path = arguments.checkpoint
-    check_other_file(arguments.output, path, arguments.old_data, arguments.data)
     state = load_checkpoint(path)
     check_trusted(path, state)
     old_data = arguments.old_data or Path((settings_of(state, "task").get("data") or "none").split(":")[0])
     if not old_data.is_dir():
         raise UserError(f"{old_data}: not there; say where the data of the training are with --old-data")
+    check_other_file(arguments.output, path, old_data, arguments.data)
     source, target = direction(path, state, old_data, arguments.source_lang, arguments.target_lang)
     (model,), _ = load_models([path], old_data, source, target)
     embeddings = {

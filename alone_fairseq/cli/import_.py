@@ -27,6 +27,8 @@ def add_parser(subparsers):
         "--data", required=True, type=Path, metavar="BIN", help="binarised data, whose dictionaries must fit"
     )
     parser.add_argument("--output", required=True, metavar="F", help="checkpoint to write")
+    parser.add_argument("--source-lang", metavar="L", help="if the data do not tell")
+    parser.add_argument("--target-lang", metavar="L", help="if the data do not tell")
     parser.add_argument("--force", action="store_true", help="replace the output if it exists")
     parser.set_defaults(run=run)
 
@@ -38,7 +40,8 @@ def run(arguments):
 
     check_other_file(arguments.output, arguments.checkpoint, *arguments.filters, arguments.data)
     state, embeddings = take_over(arguments.checkpoint, arguments.filters)
-    languages = direction(arguments.checkpoint, state, arguments.data)
+    given = arguments.source_lang, arguments.target_lang
+    languages = direction(arguments.checkpoint, state, arguments.data, *given)
     for side, filters in zip(embeddings, arguments.filters, strict=True):
         path = arguments.data / f"dict.{languages[side.startswith('decoder')]}.txt"
         words, filtered = len(load_dictionary(path)), embeddings[side].num_embeddings

@@ -1,6 +1,7 @@
 """``alone compress``: a model that is there already, with ALONE in the place of its embedding matrix."""
 
 import json
+import math
 import re
 import sys
 
@@ -11,6 +12,9 @@ from fairseq_cli import generate
 from fairseq_cli import train as fairseq_train
 
 from alone_fairseq import AloneEmbedding
+from alone_fairseq.checkpoint import compress as checks
+from alone_fairseq.checkpoint import unfinished
+from alone_fairseq.checkpoint.fit import Quality
 from alone_fairseq.cli import compress as command
 from alone_fairseq.cli import main
 
@@ -30,7 +34,7 @@ def compress(checkpoint, data, output, *more) -> int:
 @pytest.fixture
 def any_size(monkeypatch):
     """Tiny matrices are smaller than any ALONE that can hold them."""
-    monkeypatch.setattr(command, "check_smaller", lambda before, after: None)
+    monkeypatch.setattr(checks, "check_sizes", lambda plain, settings: None)
 
 
 @pytest.mark.usefixtures("any_size")
@@ -38,7 +42,8 @@ def test_a_large_network_says_the_same(tiny_data, lookup, tmp_path, capsys):
     """More features than words: the fit is all but exact, and so are the scores of translations."""
     line = ["--inter-dim", 400, "--updates", 50, "--codes-from", "symbol"]
     assert compress(lookup, tiny_data, tmp_path / "out.pt", *line) == 0
-    report = capsys.readouterr().out
+    report, warning = capsys.readouterr()
+    assert "which saves none; a smaller --inter-dim does" in warning
     assert float(re.search(r"squared error ([\d.]+)%", report)[1]) < 1
     exported = ["--to", "fairseq", "--data", str(tiny_data), "--output", str(tmp_path / "plain.pt")]
     assert main(["export", str(tmp_path / "out.pt"), *exported]) == 0
@@ -184,8 +189,8 @@ def test_stock_transformers_are_compressed_and_tuned(tiny_data, tmp_path):
 def test_a_stopped_fit_goes_on(tiny_data, lookup, tmp_path, monkeypatch, capsys):
     line = ["--inter-dim", 16, "--updates", 12]
     assert compress(lookup, tiny_data, tmp_path / "whole.pt", *line) == 0
-    monkeypatch.setattr(command, "SAVE_EVERY", 0)
-    saved = command.Unfinished.save
+    monkeypatch.setattr(unfinished, "SAVE_EVERY", 0)
+    saved = unfinished.Unfinished.save
 
     def interrupted(self, name, state_dict, at_once=False):
         saved(self, name, state_dict, at_once)
@@ -193,11 +198,11 @@ def test_a_stopped_fit_goes_on(tiny_data, lookup, tmp_path, monkeypatch, capsys)
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(command.Unfinished, "save", interrupted)
+        patch.setattr(unfinished.Unfinished, "save", interrupted)
         assert compress(lookup, tiny_data, tmp_path / "parts.pt", *line) == 130
     assert not (tmp_path / "parts.pt").exists() and (tmp_path / "parts.pt.unfinished").exists()
     assert compress(lookup, tiny_data, tmp_path / "parts.pt", "--inter-dim", 17, "--updates", 12) == 1
-    assert "another inter-dim, 16 and not 17" in capsys.readouterr().err
+    assert "left by a fit with --inter-dim 16; go on with that" in capsys.readouterr().err
     assert compress(lookup, tiny_data, tmp_path / "parts.pt", *line) == 0
     one, other = (load(tmp_path / f"{name}.pt")[0].eval().encoder.embed_tokens for name in ("whole", "parts"))
     assert torch.equal(one.matrix(), other.matrix())
@@ -205,7 +210,7 @@ def test_a_stopped_fit_goes_on(tiny_data, lookup, tmp_path, monkeypatch, capsys)
 
 
 def test_what_another_model_has_left_is_not_gone_on_with(tiny_data, lookup, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(command, "SAVE_EVERY", 0)
+    monkeypatch.setattr(unfinished, "SAVE_EVERY", 0)
     checkpoint, line = tmp_path / "model.pt", ["--inter-dim", 16, "--updates", 3]
     checkpoint.write_bytes(lookup.read_bytes())
     with monkeypatch.context() as patch:
@@ -215,7 +220,7 @@ def test_what_another_model_has_left_is_not_gone_on_with(tiny_data, lookup, tmp_
     state["model"]["encoder.embed_tokens.table"].mul_(-1)
     torch.save(state, checkpoint)
     assert compress(checkpoint, tiny_data, tmp_path / "out.pt", *line) == 1
-    assert "of another model" in capsys.readouterr().err
+    assert "out.pt.unfinished: left by the fit of another model; remove it" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("left", ["mine", {"arguments": 3, "states": {}}, {"arguments": {}, "states": {"a": 5}}])
@@ -223,6 +228,28 @@ def test_what_no_fit_has_left_is_refused(tiny_data, lookup, tmp_path, capsys, le
     torch.save(left, tmp_path / "out.pt.unfinished")
     assert compress(lookup, tiny_data, tmp_path / "out.pt", "--inter-dim", 16, "--updates", 1) == 1
     assert "out.pt.unfinished: not what a stopped fit leaves; remove it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "change", [{"done": 4000}, {"optimizer": {"param_groups": [], "state": {}}}, {"embedding": 3}], ids=str
+)
+def test_a_damaged_fit_is_not_gone_on_with(tiny_data, lookup, tmp_path, monkeypatch, capsys, change):
+    line = ["--inter-dim", 16, "--updates", 3]
+    with monkeypatch.context() as patch:
+        patch.setattr(command, "sizes", interrupt)
+        assert compress(lookup, tiny_data, tmp_path / "out.pt", *line) == 130
+    path = tmp_path / "out.pt.unfinished"
+    left = torch.load(path, weights_only=True)
+    left["states"]["encoder.embed_tokens"] |= change
+    torch.save(left, path)
+    assert compress(lookup, tiny_data, tmp_path / "out.pt", *line) == 1
+    assert "out.pt.unfinished: is damaged; remove it" in capsys.readouterr().err
+
+
+def test_what_came_to_nothing_is_not_kept(tiny_data, lookup, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(checks, "quality", lambda *of: Quality(math.nan, {}))
+    assert compress(lookup, tiny_data, tmp_path / "out.pt", "--inter-dim", 16, "--updates", 1) == 1
+    assert "the fit came to nothing" in capsys.readouterr().err and not list(tmp_path.iterdir())
 
 
 def interrupt(*arguments):
@@ -253,15 +280,10 @@ def test_bad_input_is_refused(tiny_data, lookup, tmp_path, capsys):
         (lookup, "there.pt", [], "--force"),
         (lookup, "out.pt", [], "remove it"),
         (lookup, lookup, ["--force"], "name another one to write"),
-        (lookup, tiny_data / "dict.en.txt", ["--force"], "is among the files to read"),
-        (lookup, "new.pt", ["--inter-dim", 10**20], "save none; choose a smaller --inter-dim"),
-        (lookup, "new.pt", ["--base-dim", 10**20], "save none; choose a smaller --inter-dim, --base-dim"),
-        (
-            lookup,
-            "new.pt",
-            ["--own-rows", 39],
-            "save none; choose a smaller --inter-dim, --base-dim or --own-rows",
-        ),
+        (lookup, tiny_data / "dict.en.txt", ["--force"], "is a file to read"),
+        (lookup, "new.pt", ["--inter-dim", 10**20], "choose smaller --inter-dim, --base-dim"),
+        (lookup, "new.pt", ["--base-dim", 10**20], "for a matrix of 2,560 values; choose smaller"),
+        (lookup, "new.pt", ["--layers", 10**20], "--layers or --own-rows"),
         (lookup, "new.pt", ["--own-rows", 4000], "own_rows"),
         (lookup, "new.pt", ["--seed", -1], "seed"),
         (lookup, "new.pt", ["--text", tiny_data / "dict.en.txt"], "both --text and --reference"),

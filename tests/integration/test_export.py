@@ -531,7 +531,7 @@ def test_no_space_for_what_ctranslate2_reads(tiny_data, tiny_checkpoint, tmp_pat
 def test_nothing_that_is_read_is_replaced(tiny_data, tiny_checkpoint, capsys):
     before = (tiny_data / "dict.en.txt").read_bytes()
     assert export(tiny_checkpoint, "vectors", tiny_data, tiny_data / "dict.en.txt", "--force") == 1
-    assert "is among the files to read" in capsys.readouterr().err
+    assert "is a file to read" in capsys.readouterr().err
     assert (tiny_data / "dict.en.txt").read_bytes() == before
 
 

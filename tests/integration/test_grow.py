@@ -1,5 +1,7 @@
 """``alone grow``: old words keep their rows in a model with a larger dictionary."""
 
+import shutil
+
 import pytest
 import torch
 from commands import SEARCH, lines, load, run, train, weights
@@ -144,3 +146,14 @@ def test_a_shared_embedding_needs_one_dictionary(tiny_data, tmp_path, capsys):
     (data / "dict.en.txt").write_text("New York 7 x\n")
     assert grow(checkpoint, data, tmp_path / "grown.pt") == 1
     assert "not a dictionary" in capsys.readouterr().err and not (tmp_path / "grown.pt").exists()
+
+
+def test_nothing_that_is_read_is_replaced(tiny_data, tmp_path, capsys):
+    """The old data are read, too, where the checkpoint says that they are."""
+    old, new = tmp_path / "old", larger(tiny_data, tmp_path / "new")
+    shutil.copytree(tiny_data, old)
+    checkpoint = train(old, tmp_path / "run", SYMBOL)
+    for output in (old / "dict.en.txt", new / "dict.en.txt", checkpoint):
+        before = output.read_bytes()
+        assert grow(checkpoint, new, output, "--force") == 1
+        assert "is a file to read" in capsys.readouterr().err and output.read_bytes() == before

@@ -273,7 +273,7 @@ def test_what_cannot_be_taken_over_is_refused(tiny_data, tiny_checkpoint, tmp_pa
         ([tmp_path / "none.pt"], [], "No such file"),
         (reference.files * 2, [], "needs 1 files of filters"),
         ([tmp_path / "short_words.pt"], [], "has filters of"),
-        (reference.files, ["--output", reference.files[0], "--force"], "is the file to read"),
+        (reference.files, ["--output", reference.files[0], "--force"], "is a file to read"),
         (reference.files, ["--output", tmp_path / "there.pt"], "--force"),
     ):
         assert take_over(reference, output, *more, files=files) == 1
