@@ -40,11 +40,11 @@ def distil_losses(data, folder, line, model=f"{SMALL} --arch transformer_alone_t
 
 def test_a_compressed_model_comes_nearer_to_the_original(tiny_data, teacher, tmp_path, loaded):
     compressed = tmp_path / "compressed.pt"
-    line = ["--inter-dim", "24", "--updates", "5", "--output", str(compressed)]
+    line = ["--inter-dim", "16", "--updates", "5", "--output", str(compressed)]
     assert main(["compress", str(teacher), "--data", str(tiny_data), *line]) == 0
     line = (
         f"{DISTIL} --teacher-checkpoint {teacher} --distil-weight 0.9 --distil-temperature 2"
-        f" --finetune-from-model {compressed} --alone-inter-dim 24 --alone-center"
+        f" --finetune-from-model {compressed} --alone-inter-dim 16 --alone-center"
     )
     losses = distil_losses(tiny_data, tmp_path / "tuned", f"{line} --max-update 8")
     assert len(losses) == 8 and losses[-1] < 0.7 * losses[0]

@@ -198,7 +198,7 @@ def test_bleu_in_validation_is_of_outputs_as_long_as_their_references(tiny_data,
 def test_other_commands_take_such_a_model(tiny_data, checkpoint, tmp_path, capsys):
     small = tmp_path / "small.pt"
     data = ["--data", str(tiny_data)]
-    line = [str(checkpoint), *data, "--inter-dim", "32", "--updates", "20", "--output", str(small), "--cpu"]
+    line = [str(checkpoint), *data, "--inter-dim", "16", "--updates", "20", "--output", str(small), "--cpu"]
     assert main(["compress", *line]) == 0
     before, after = load(checkpoint)[0], load(small)[0]
     assert (
