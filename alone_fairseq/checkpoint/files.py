@@ -35,10 +35,12 @@ def meters_are_data() -> safe_globals:
 
 def check_other_file(output: str | os.PathLike, *sources: str | os.PathLike | None) -> None:
     """Refuse to write over what is read, --force or not: a file, or one in a folder of data; None is nothing."""
+    if not os.path.exists(output):
+        return
     for source in (Path(source) for source in sources if source):
         data = [path for path in source.iterdir() if path.suffix not in WRITTEN] if source.is_dir() else []
         for path in [source, *data]:
-            if os.path.exists(output) and path.exists() and os.path.samefile(output, path):
+            if path.exists() and os.path.samefile(output, path):
                 raise UserError(f"{output}: is a file to read; name another one to write")
 
 
