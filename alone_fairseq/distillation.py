@@ -2,7 +2,8 @@
 
 Word-level knowledge distillation (Kim and Rush 2016, Section 3.1) with a temperature (Hinton et al. 2015): for
 each word of the reference, w T^2 KL(teacher || student) + (1 - w) label-smoothed cross-entropy, in the first both
-distributions softened by T. Meant for a model that `alone compress` has made; its teacher is the original.
+distributions softened by T. Meant for a model that `alone compress` has made; its teacher is the original. A
+teacher with length control is told the length of the reference, as in its own training.
 """
 
 import math

@@ -25,7 +25,11 @@ from alone_fairseq.lines import warn
 from alone_fairseq.storage import OTHER_FILTERS
 from alone_fairseq.text import TextPipeline, TextSettings
 
-OTHER_WORDS = re.compile(r"size mismatch for \S+\.(embed_tokens|output_projection|output_embedding)\.")
+OTHER_WORDS = re.compile(  # a matrix, (V, D_e), of another V
+    r"size mismatch for \S+\.(?:embed_tokens|output_projection|output_embedding)\.(?:weight|table):"
+    r" copying a param with shape torch\.Size\(\[(\d+), (\d+)\]\) from checkpoint,"
+    r" the shape in current model is torch\.Size\(\[(?!\1,)\d+, \2\]\)"
+)
 
 
 class Translator:
@@ -220,12 +224,15 @@ def load_dictionary(path: Path) -> Dictionary:
 
 def load_models(paths: Sequence[str], data: Path, source_lang: str, target_lang: str):
     """The models in ``paths`` and their task, with the dictionaries in ``data``."""
+    if not data.is_dir():
+        raise UserError(f"{data}: no such folder; --data must be what fairseq-preprocess wrote")
     for lang in (source_lang, target_lang):
         if not (data / f"dict.{lang}.txt").is_file():
             raise UserError(
                 f"{data}: no dict.{lang}.txt; --data must be what fairseq-preprocess wrote for"
                 f" {source_lang}-{target_lang}, or give --source-lang and --target-lang"
             )
+        load_dictionary(data / f"dict.{lang}.txt")  # names the file that is damaged
     overrides = {"data": str(data), "source_lang": source_lang, "target_lang": target_lang}
     overrides |= {"desired_length": None, "max_bytes": None}  # training may have had some for its own searches
     try:
@@ -234,9 +241,10 @@ def load_models(paths: Sequence[str], data: Path, source_lang: str, target_lang:
             models, _, task = checkpoint_utils.load_model_ensemble_and_task(paths, overrides)
     except (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         names = ":".join(paths)
-        detail = shorten(f"no {error}" if isinstance(error, KeyError) else str(error), 240)
-        # All else that filters and matrices depend on is in the checkpoint.
         if OTHER_FILTERS in str(error) or OTHER_WORDS.search(str(error)):
-            detail = "they are not those of its training"
-        raise UserError(f"{names}: does not load with the dictionaries in {data}: {detail}") from error
+            detail = f" with the dictionaries in {data}: they are not those of its training"
+        else:
+            detail = shorten(f"no {error}" if isinstance(error, KeyError) else str(error), 240)
+            detail = f"; it is damaged, or not for the dictionaries in {data}: {detail}"
+        raise UserError(f"{names}: does not load{detail}") from error
     return models, task

@@ -76,7 +76,12 @@ ROWS = {
     "centred, 300 own rows, Muon, β₂ 0.999": f"{ARCH} {OWN_300} {MUON} {BETA} --alone-center",
     "centred, 1,000 own rows, Muon": f"{ARCH} {OWN_1000} {MUON} --alone-center",
 }
-FROM_VECTORS = "centred, from vectors"
+START = f"{IDEA} --idea-start"  # and the file
+FROM_VECTORS = {
+    "lookup, from vectors": f"--embedding lookup {ADAM}",
+    "centred, from vectors": f"{QUARTER} {ADAM} --alone-center",
+    "centred, 300 own rows, Muon, from vectors": f"{OWN_300} {MUON} --alone-center",
+}
 
 
 def options_of(data: Path, row: str, more: list[str]) -> list[str]:
@@ -160,12 +165,12 @@ def main() -> None:
     parser.add_argument("--updates", type=report.positive, default=300, help="(300)")
     cores = len(os.sched_getaffinity(0))
     parser.add_argument("--jobs", type=report.positive, default=cores, help=f"trainings side by side ({cores})")
-    parser.add_argument("--vectors", type=Path, metavar="FILE", help=f"adds a row, {FROM_VECTORS!r}")
+    parser.add_argument("--vectors", type=Path, metavar="FILE", help=f"adds rows: {'; '.join(FROM_VECTORS)}")
     parser.add_argument("--keep", action="store_true", help="leave the models, for benchmarks/bands.py, say")
     arguments, more = report.parse(parser)
     if arguments.vectors:
         start = shlex.quote(str(arguments.vectors.resolve()))
-        ROWS[FROM_VECTORS] = f"{IDEA} {QUARTER} {ADAM} --alone-center --idea-start {start}"
+        ROWS.update({name: f"{START} {start} {settings}" for name, settings in FROM_VECTORS.items()})
     rows = chosen(parser, arguments.rows or list(ROWS))
     if not any(arguments.data.glob("dict.*.txt")):
         parser.error(f"{arguments.data}: no dict.*.txt; recipes/multi30k/run.sh --stop-stage 2 makes such data")

@@ -11,7 +11,7 @@ from fairseq.models import ARCH_CONFIG_REGISTRY
 from torch import Tensor
 
 from alone_fairseq.checkpoint.files import without_optimizer
-from alone_fairseq.checkpoint.fit import Fit, FitError, LeftOverError, Quality, quality
+from alone_fairseq.checkpoint.fit import Fit, FitError, Quality, quality
 from alone_fairseq.config import EmbeddingConfig
 from alone_fairseq.errors import UserError
 from alone_fairseq.export.plain import Plain, matrix_key
@@ -56,6 +56,8 @@ def tuning_flags(settings: Namespace) -> list[str]:
         value = getattr(settings, name, None)
         if name == "share_decoder_input_output_embed" and settings.share_all_embeddings:
             continue  # goes without saying
+        if name == "dropout":
+            continue  # for the tuning to say
         # The default of one may be the value of another that has been chosen.
         if value is None or value == getattr(by_default(chosen), name, shape.get(name)):
             continue
@@ -135,12 +137,7 @@ def fit(
     embedding, target, weights = part.embedding.to(device), part.target.to(device), part.weights.to(device)
     fitting = Fit(embedding, target, weights, updates)
     if state is not None:
-        try:
-            fitting.load_state_dict(state)
-        except LeftOverError:
-            raise
-        except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
-            raise LeftOverError("is damaged") from error
+        fitting.load_state_dict(state)
     fitting.run(progress, lambda: save(fitting.state_dict) if save else None)
     with torch.no_grad():
         found = quality(embedding.eval().matrix(), target, weights)

@@ -8,7 +8,7 @@ import warnings
 import zipfile
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Set
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -34,14 +34,25 @@ def meters_are_data() -> safe_globals:
 
 
 def check_other_file(output: str | os.PathLike, *sources: str | os.PathLike | None) -> None:
-    """Refuse to write over what is read, --force or not: a file, or one in a folder of data; None is nothing."""
+    """Refuse to write over what is read, --force or not: a file, or one of a folder of data; None is nothing."""
     if not os.path.exists(output):
         return
     for source in (Path(source) for source in sources if source):
-        data = [path for path in source.iterdir() if path.suffix not in WRITTEN] if source.is_dir() else []
-        for path in [source, *data]:
+        for path in [source, *_data_files(source)]:
             if path.exists() and os.path.samefile(output, path):
                 raise UserError(f"{output}: is a file to read; name another one to write")
+
+
+def _data_files(folder: Path) -> Iterator[Path]:
+    """Those in a folder of data, and the codes of BPE, which need not be in it; of anything else, none."""
+    if not folder.is_dir():
+        return
+    yield from (path for path in folder.iterdir() if path.suffix not in WRITTEN)
+    from alone_fairseq.text import TextSettings  # needs fairseq, which some that load a file do without
+
+    with suppress(UserError):  # whoever reads tokenizer.json says what is wrong with it
+        if codes := TextSettings.load(folder / "tokenizer.json").codes:
+            yield codes
 
 
 @contextmanager
@@ -54,7 +65,7 @@ def replacing(path: str | os.PathLike, force: bool = False) -> Iterator[BinaryIO
     path = Path(path)
     if path.exists() and not path.is_file():
         raise UserError(f"{path}: is a folder or a device; name a file to write")
-    if path.exists() and not force:
+    if os.path.lexists(path) and not force:  # a link that leads nowhere is something, too
         raise UserError(f"{path}: exists already; add --force to replace it")
     # Beside the target, for a move is only atomic within one file system.
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
@@ -195,6 +206,8 @@ def _is_fairseq(state: Any) -> bool:
     return (
         configured
         and isinstance(state["extra_state"], Mapping)
+        and isinstance(state["optimizer_history"], list)
+        and all(isinstance(held, Mapping) for held in state["optimizer_history"])
         and isinstance(model, dict)
         and len(model) > 0
         and all(isinstance(key, str) and isinstance(value, torch.Tensor) for key, value in model.items())

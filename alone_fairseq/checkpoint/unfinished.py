@@ -1,16 +1,21 @@
-"""What a stopped fit of ``alone compress`` has reached, in a file beside the output."""
+"""What a stopped fit of ``alone compress`` has reached, in a file beside the output.
 
+The file is a SHA-256 digest, 32 bytes, and what ``torch.save`` writes: a damaged state could go on in silence.
+"""
+
+import hashlib
 import os
 import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from alone_fairseq.checkpoint.files import replacing, save_checkpoint
+from alone_fairseq.checkpoint.files import replacing
 from alone_fairseq.errors import UserError
 
 SAVE_EVERY = 30  # seconds
@@ -44,26 +49,23 @@ class Unfinished:
         self.path = path
         self.arguments = {name: os.path.realpath(getattr(arguments, name)) for name in FILES}
         self.arguments |= {name: str(getattr(arguments, name)) for name in SETTINGS}
-        self.states: dict[str, dict[str, Any]] = {}
-        self.newest: tuple[str, Callable[[], dict[str, Any]]] | None = None
+        self.states: dict[str, dict[str, Any]] = {}  # as read
+        self.newest: dict[str, Callable[[], dict[str, Any]]] = {}  # of those that were gone on with
         self.saved = time.monotonic()
         if path.exists():
             self._read()
 
     def _read(self) -> None:
-        try:
-            content = torch.load(self.path, map_location="cpu", weights_only=True)
-            theirs, self.states = content["arguments"], dict(content["states"])
-            whole = theirs.keys() == self.arguments.keys()
-            whole &= all(type(state["done"]) is int for state in self.states.values())
-        except Exception:  # bytes of any kind can make an unpickler fail in any way
-            whole = False
-        if not whole:
-            raise UserError(f"{self.path}: not what a stopped fit leaves; remove it")
+        content = self.path.read_bytes()
+        digest, saved = content[: hashlib.sha256().digest_size], content[hashlib.sha256().digest_size :]
+        if digest != hashlib.sha256(saved).digest():
+            raise UserError(f"{self.path}: not what a stopped fit leaves, or damaged; remove it")
+        content = torch.load(BytesIO(saved), map_location="cpu", weights_only=True)
+        theirs, self.states = content["arguments"], content["states"]
         others = [
             value if name in FILES else f"--{name.replace('_', '-')} {value}"
             for name, value in theirs.items()
-            if value != self.arguments[name]
+            if value != self.arguments.get(name)
         ]
         if others:
             raise UserError(
@@ -74,20 +76,25 @@ class Unfinished:
         """What was left of the embedding ``name``."""
         return self.states.get(name)
 
-    def save(self, name: str, state_dict: Callable[[], dict[str, Any]], at_once: bool = False) -> None:
+    def save(self, name: str, state_dict: Callable[[], dict[str, Any]]) -> None:
         """Called after each step; writes now and then."""
-        self.newest = name, state_dict
-        if not at_once and time.monotonic() - self.saved < SAVE_EVERY:
-            return
-        self.states[name] = state_dict()
+        self.newest[name] = state_dict
+        if time.monotonic() - self.saved >= SAVE_EVERY:
+            self._write()
+
+    def _write(self) -> None:
+        self.states |= {name: state_dict() for name, state_dict in self.newest.items()}
+        content = BytesIO()
+        torch.save({"arguments": self.arguments, "states": self.states}, content)
         with replacing(self.path, force=True) as file:
-            save_checkpoint({"arguments": self.arguments, "states": self.states}, file)
+            file.write(hashlib.sha256(content.getbuffer()).digest())
+            file.write(content.getbuffer())
         self.saved = time.monotonic()
 
     def interrupted(self) -> None:
         """Write what there is."""
         if self.newest:
-            self.save(*self.newest, at_once=True)
+            self._write()
             print(f"{self.path}: keeps what is done; the same command goes on", file=sys.stderr)
 
     def remove(self) -> None:

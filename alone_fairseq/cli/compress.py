@@ -17,6 +17,7 @@ TUNING = (
     " --optimizer adam_muon --adam-betas '(0.9, 0.98)' --lr 0.001 --lr-scheduler polynomial_decay"
     " --warmup-updates 50 --max-tokens 3584"
 )
+BEAM = 4
 SHARE, FEWEST = 5, 100  # the tuning has the fifth part of the original's updates, and no fewer than a hundred
 
 
@@ -53,7 +54,7 @@ def add_parser(subparsers):
         help="raw text to translate before and after, for BLEU; needs --reference",
     )
     parser.add_argument("--reference", type=Path, metavar="FILE", help="its translation")
-    parser.add_argument("--beam", type=positive, default=4, metavar="N", help="for that translation (4)")
+    parser.add_argument("--beam", type=positive, metavar="N", help="for that translation (4)")
     parser.add_argument(
         "--desired-length",
         metavar="N|FILE",
@@ -84,7 +85,9 @@ def run(arguments):
     from alone_fairseq.export.plain import load_plain
 
     read = arguments.checkpoint, arguments.data, arguments.text, arguments.reference, arguments.desired_length
-    check_other_file(arguments.output, *read)
+    state_file = f"{arguments.output}.unfinished"
+    for path in (arguments.output, state_file):
+        check_other_file(path, *read)
     test = test_set(arguments)
     with replacing(arguments.output, arguments.force) as file:
         plain = load_plain(arguments.checkpoint, arguments.data, arguments.source_lang, arguments.target_lang)
@@ -114,7 +117,7 @@ def run(arguments):
                 file=sys.stderr,
             )
         device = torch.device("cuda" if torch.cuda.is_available() and not arguments.cpu else "cpu")
-        unfinished = Unfinished(Path(f"{arguments.output}.unfinished"), arguments)
+        unfinished = Unfinished(Path(state_file), arguments)
         try:
             scores = {"before": test.score(arguments.checkpoint, "BLEU before")} if test else {}
             parts = {
@@ -141,15 +144,20 @@ def run(arguments):
         task = task.get("_name") or task.get("task") or "translation"
         flags = [f"--task {task}", *compress.tuning_flags(settings)]
         found["tuning"] = tuning_line(arguments, flags, plain)
+        if test:
+            found["scoring"] = scoring_line(arguments)
     unfinished.remove()
+    folder = tuned(arguments.output)
+    if (folder / "checkpoint_last.pt").exists():
+        print(
+            f"alone compress: warning: {folder} holds an earlier tuning, which the line for tuning would go on"
+            " with; remove it first",
+            file=sys.stderr,
+        )
     if arguments.json:
         print(json.dumps(found, indent=2))
     else:
         report(found)
-        folder = tuned(arguments.output)
-        if (folder / "checkpoint_last.pt").exists():
-            print(f"{folder}: holds an earlier tuning, which the next line would go on with; remove it first")
-        print(f"to tune it  {found['tuning']}")
 
 
 def tuned(output: str) -> Path:
@@ -170,10 +178,23 @@ def tuning_line(arguments, flags: list[str], plain) -> str:
     )
 
 
+def scoring_line(arguments) -> str:
+    """What may be pasted to score what the tuning has made."""
+    options = {"--desired-length": arguments.desired_length, "--source-lang": arguments.source_lang}
+    options |= {"--target-lang": arguments.target_lang, "--beam": arguments.beam or BEAM}
+    checkpoint, data = tuned(arguments.output) / "checkpoint_last.pt", arguments.data
+    line = ["alone", "translate", "--checkpoint", str(checkpoint), "--data", str(data)]
+    line += [word for name, value in options.items() if value is not None for word in (name, str(value))]
+    text, reference = (shlex.quote(str(path)) for path in (arguments.text, arguments.reference))
+    return f"{shlex.join(line)} < {text} | sacrebleu {reference} -m bleu"
+
+
 def test_set(arguments):
     if not (arguments.text or arguments.reference):
-        if arguments.desired_length is not None:
-            raise UserError("--desired-length is for BLEU, which needs --text and --reference")
+        for option in ("desired_length", "beam"):
+            if getattr(arguments, option) is not None:
+                name = f"--{option.replace('_', '-')}"
+                raise UserError(f"{name} is for BLEU, which needs --text and --reference")
         return None
     if not (arguments.text and arguments.reference):
         raise UserError("BLEU needs both --text and --reference")
@@ -184,7 +205,7 @@ def test_set(arguments):
         arguments.text,
         arguments.reference,
         arguments.data,
-        arguments.beam,
+        arguments.beam or BEAM,
         read_wanted(arguments.desired_length),
         source_lang=arguments.source_lang,
         target_lang=arguments.target_lang,
@@ -248,3 +269,6 @@ def report(found):
     if "BLEU" in found:
         bleu = found["BLEU"]
         print(f"BLEU        {bleu['before']:.2f} before, {bleu['after']:.2f} now; {bleu['signature']}")
+    print(f"to tune it  {found['tuning']}")
+    if "scoring" in found:
+        print(f"and score   {found['scoring']}")

@@ -47,7 +47,7 @@ def add_parser(subparsers):
     parser.add_argument(
         "--check-text", type=Path, metavar="FILE", help="raw text to translate with both (ctranslate2, fsmt)"
     )
-    parser.add_argument("--beam", type=positive, default=5, metavar="N", help="for --check-text (5)")
+    parser.add_argument("--beam", type=positive, metavar="N", help="for --check-text (5)")
     parser.add_argument(
         "--desired-length",
         type=int,
@@ -66,6 +66,8 @@ def run(arguments):
         raise UserError("--quantization is for --to ctranslate2")
     if arguments.check_text and arguments.to not in ("ctranslate2", "fsmt"):
         raise UserError("--check-text is for --to ctranslate2 and --to fsmt")
+    if arguments.beam and not arguments.check_text:
+        raise UserError("--beam is for --check-text")
     if arguments.desired_length is not None and arguments.to != "ctranslate2":
         raise UserError("--desired-length is for --to ctranslate2")
     import torch
@@ -86,7 +88,7 @@ def run(arguments):
     if arguments.check_text:
         from alone_fairseq.export.search import CheckText
 
-        check = CheckText(arguments.check_text, arguments.beam)
+        check = CheckText(arguments.check_text, arguments.beam or 5)
     plain = load_plain(arguments.checkpoint, arguments.data, arguments.source_lang, arguments.target_lang)
     if arguments.to in WHOLE_MODELS:
         from alone_fairseq.export.fixed_length import at_length
@@ -123,6 +125,9 @@ def export_student(arguments):
     from alone_fairseq.export import student_files
     from alone_fairseq.reconstruction.student_file import load_student
 
+    for option in ("data", "source_lang", "target_lang"):
+        if getattr(arguments, option) is not None:
+            raise UserError(f"--{option.replace('_', '-')} is for Transformers; a student knows its words")
     if arguments.to not in ("vectors", "safetensors"):
         raise UserError("a student is no Transformer; export it --to vectors or --to safetensors")
     if arguments.words and arguments.to != "vectors":

@@ -72,6 +72,8 @@ def run(arguments):
             )
     with replacing(arguments.output, arguments.force) as file:
         save_checkpoint(with_growth(state, growths, str(arguments.data)), file)
+        file.flush()
+        load_models([file.name], arguments.data, source, target)  # what can't be read again is not written
     for growth in growths:
         gone = f", {growth.old - growth.kept:,} gone" if growth.kept < growth.old else ""
         print(

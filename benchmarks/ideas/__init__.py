@@ -17,6 +17,7 @@ from fairseq.optim.adam import FairseqAdam, FairseqAdamConfig
 from torch import Tensor, nn
 
 import alone_fairseq  # noqa: F401
+from alone_fairseq.baselines import LookupEmbedding
 from alone_fairseq.checkpoint.compress import word_weights
 from alone_fairseq.checkpoint.fit import Fit, quality
 from alone_fairseq.config import PARAM_GROUP, alone_architecture, one_line_errors
@@ -44,7 +45,10 @@ class Ideas(FairseqDataclass):
     idea_whiten: float = field(
         default=0.0, metadata={"help": "damping, above 0: whiten the gradient of W_2 by its input's second moment"}
     )
-    idea_start: str = field(default="", metadata={"help": "file of vectors that embeddings are first fitted to"})
+    idea_start: str = field(
+        default="",
+        metadata={"help": "file of vectors that ALONE is first fitted to, or that a lookup begins with"},
+    )
 
 
 @register_model("transformer_alone_ideas")
@@ -122,7 +126,7 @@ def start_orthogonal(embedding) -> None:
 
 
 def start_from(embedding, dictionary, vectors, updates: int = 300) -> None:
-    """Fit the embeddings to vectors, made as large as a lookup's at its start; words without one do not count."""
+    """Fit ALONE to vectors, made as large as a lookup's rows at the start; words without one do not count."""
     dim, wanted = vectors.matrix.shape[1], embedding.embedding_dim
     if dim != wanted:
         raise UserError(f"--idea-start: vectors of {dim} elements, embeddings of {wanted}")
@@ -133,6 +137,9 @@ def start_from(embedding, dictionary, vectors, updates: int = 300) -> None:
     matrix = torch.from_numpy(vectors.matrix)[[row or 0 for row in rows]]  # (V, D_e)
     matrix -= matrix[known].mean(0)
     matrix *= dim**-0.5 / matrix[known].std()
+    if isinstance(embedding, LookupEmbedding):
+        embedding.table.data[known] = matrix[known]
+        return
     weights = word_weights(dictionary) * known  # (V)
     Fit(embedding, matrix, weights, updates).run(lambda count, error: None)
     error = quality(embedding.matrix().detach(), matrix, weights).error

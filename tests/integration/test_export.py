@@ -4,6 +4,7 @@ import copy
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -344,6 +345,7 @@ def test_vectors_are_word2vec_s_text(tiny_data, tiny_checkpoint, tmp_path):
         ("vectors", ["--half"], "--half is for"),
         ("fsmt", ["--quantization", "int8"], "--quantization is for"),
         ("fairseq", ["--check-text", "text"], "--check-text is for"),
+        ("fsmt", ["--beam", "5"], "--beam is for --check-text"),
         ("ctranslate2", ["--check-text", "none.txt"], "none.txt"),
     ],
 )
@@ -528,11 +530,16 @@ def test_no_space_for_what_ctranslate2_reads(tiny_data, tiny_checkpoint, tmp_pat
     assert "cannot be written: No space left" in line and list(tmp_path.iterdir()) == []
 
 
-def test_nothing_that_is_read_is_replaced(tiny_data, tiny_checkpoint, capsys):
-    before = (tiny_data / "dict.en.txt").read_bytes()
-    assert export(tiny_checkpoint, "vectors", tiny_data, tiny_data / "dict.en.txt", "--force") == 1
-    assert "is a file to read" in capsys.readouterr().err
-    assert (tiny_data / "dict.en.txt").read_bytes() == before
+def test_nothing_that_is_read_is_replaced(tiny_data, tiny_checkpoint, tmp_path, capsys):
+    """Codes of BPE need not lie among the data."""
+    data, codes = shutil.copytree(tiny_data, tmp_path / "data"), tmp_path / "codes.txt"
+    codes.write_text("#version: 0.2\nt h\n")
+    settings = json.loads((data / "tokenizer.json").read_text())
+    (data / "tokenizer.json").write_text(json.dumps({**settings, "bpe": "subword_nmt", "codes": "../codes.txt"}))
+    for output in (data / "dict.en.txt", codes):
+        before = output.read_bytes()
+        assert export(tiny_checkpoint, "vectors", data, output, "--force") == 1
+        assert "is a file to read" in capsys.readouterr().err and output.read_bytes() == before
 
 
 def test_text_is_read_before_anything_is_written(tiny_data, tiny_checkpoint, tmp_path, monkeypatch, capsys):

@@ -247,7 +247,7 @@ def no_codes(data):
         (no_settings, "tokenizer.json: not there; to write it, see"),
         (no_dictionary, "no dict.de.txt"),
         (other_dictionaries, "does not load with the dictionaries in"),
-        (broken_dictionary, "does not load with the dictionaries in"),
+        (broken_dictionary, "dict.en.txt: not a dictionary of fairseq-preprocess"),
         (no_codes, "codes.txt: not there"),
     ],
 )

@@ -55,6 +55,13 @@ def test_force(tmp_path):
     assert (tmp_path / "old").read_bytes() == b"new"
 
 
+def test_a_link_that_leads_nowhere_is_not_replaced(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "gone")
+    with pytest.raises(UserError, match="link: exists already"), replacing(tmp_path / "link"):
+        pass
+    assert (tmp_path / "link").is_symlink()
+
+
 @pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
 def test_only_files_are_replaced(tmp_path, make):
     """A pipe stands for what is no file here: /dev/null itself would be gone if this failed."""
@@ -133,7 +140,16 @@ def test_not_from_torch(tmp_path, content, recwarn):
 
 
 @pytest.mark.parametrize(
-    "state", [[], {}, {"model": {}}, {**STATE, "cfg": None}, {k: v for k, v in STATE.items() if k != "model"}]
+    "state",
+    [
+        [],
+        {},
+        {"model": {}},
+        {**STATE, "cfg": None},
+        {**STATE, "optimizer_history": 5},
+        {**STATE, "optimizer_history": [5]},
+        {k: v for k, v in STATE.items() if k != "model"},
+    ],
 )
 def test_not_from_fairseq(tmp_path, state):
     torch.save(state, tmp_path / "F")

@@ -9,6 +9,7 @@ import torch
 from fairseq.data import Dictionary
 
 from alone_fairseq import AloneEmbedding
+from alone_fairseq.baselines import LookupEmbedding
 from alone_fairseq.errors import UserError
 from alone_fairseq.vectors import Vectors
 
@@ -66,6 +67,15 @@ def test_a_start_from_vectors_is_near_them():
     assert made.std() == pytest.approx(6**-0.5, rel=0.2)
     distances = [torch.cdist(matrix, matrix).flatten() for matrix in (made, wanted)]
     assert torch.corrcoef(torch.stack(distances))[0, 1] > 0.9
+    lookup = LookupEmbedding(len(dictionary), 6)
+    first = lookup.table[4].tolist()
+    dictionary.symbols[4] = "unknown"
+    IDEAS["start_from"](lookup, dictionary, vectors)
+    assert lookup.table[4].tolist() == first
+    rows = lookup.table.detach()[-29:].flip(0)
+    ratios = torch.pdist(rows) / torch.pdist(wanted[:29])
+    torch.testing.assert_close(ratios, ratios[0].expand_as(ratios))
+    assert rows.std() == pytest.approx(6**-0.5, rel=0.2)
     with pytest.raises(UserError, match="vectors of 5 elements, embeddings of 6"):
         IDEAS["start_from"](embedding, dictionary, Vectors(words, vectors.matrix[:, :5]))
     with pytest.raises(UserError, match="no word of the dictionary"):
