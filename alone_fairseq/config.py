@@ -107,9 +107,12 @@ def check_names(args) -> None:
 
 
 def build_embedding(cfg, dictionary, embed_dim: int, path: str | None = None) -> WordEmbedding:
-    """The embedding that ``cfg`` (an ``EmbeddingConfig``) asks for, for a fairseq dictionary."""
-    if path and cfg.embedding != "lookup":
-        refuse(f"pre-trained embeddings ({path}) can be loaded with --embedding lookup only")
+    """The embedding that ``cfg`` (an ``EmbeddingConfig``) asks for, for a fairseq dictionary.
+
+    ``path``: vectors that a lookup's rows begin as; what ALONE makes of them is in ``start.py``.
+    """
+    if path and (cfg.embedding == "factorized" or (cfg.embedding == "alone" and cfg.alone_filter == GIVEN)):
+        refuse(f"pre-trained embeddings ({path}) are not for --embedding factorized, nor for --alone-filter given")
     with one_line_errors():
         # argparse has seen to the command line; a YAML file gets here as it is.
         check_one_of(cfg.embedding, EMBEDDINGS, "embedding", "--embedding")

@@ -31,6 +31,7 @@ from alone_fairseq.length_control import (
     lengths_in,
     needs_length,
 )
+from alone_fairseq.start import start_from
 from alone_fairseq.storage import OTHER_FILTERS
 from alone_fairseq.word_embedding import WordEmbedding
 
@@ -132,12 +133,19 @@ class TransformerAloneModel(RefusesOthers, TransformerModelBase):
         if cfg.share_all_embeddings and cfg.encoder.embed_dim != cfg.decoder.embed_dim:
             refuse("sharing all embeddings needs --encoder-embed-dim to equal --decoder-embed-dim")
         model = super().build_model(cfg, task)
+        if cfg.embedding == "alone":
+            # Not in the checkpoints, or the model would be fitted again each time that one is loaded.
+            args.encoder_embed_path = args.decoder_embed_path = None
         log_gradients(task, model)
         return model
 
     @classmethod
     def build_embedding(cls, cfg, dictionary, embed_dim, path=None):
-        return build_embedding(cfg, dictionary, embed_dim, path)
+        embedding = build_embedding(cfg, dictionary, embed_dim, path)
+        if path and cfg.embedding == "alone":
+            with one_line_errors():
+                start_from(embedding, dictionary, path)
+        return embedding
 
     @classmethod
     def build_encoder(cls, cfg, src_dict, embed_tokens):

@@ -76,11 +76,10 @@ ROWS = {
     "centred, 300 own rows, Muon, β₂ 0.999": f"{ARCH} {OWN_300} {MUON} {BETA} --alone-center",
     "centred, 1,000 own rows, Muon": f"{ARCH} {OWN_1000} {MUON} --alone-center",
 }
-START = f"{IDEA} --idea-start"  # and the file
-FROM_VECTORS = {
-    "lookup, from vectors": f"--embedding lookup {ADAM}",
-    "centred, from vectors": f"{QUARTER} {ADAM} --alone-center",
-    "centred, 300 own rows, Muon, from vectors": f"{OWN_300} {MUON} --alone-center",
+FROM_VECTORS = {  # with the file
+    "lookup, from vectors": f"{IDEA} --embedding lookup {ADAM} --idea-start",
+    "centred, from vectors": f"{ARCH} {QUARTER} {ADAM} --alone-center --encoder-embed-path",
+    "centred, 300 own rows, Muon, from vectors": f"{ARCH} {OWN_300} {MUON} --alone-center --encoder-embed-path",
 }
 
 
@@ -133,6 +132,7 @@ def parameters(data: Path, row: str, more: list[str]) -> int:
     """Of the embedding of ``row`` alone."""
     line = options_of(data, row, more)
     settings = options.parse_args_and_arch(options.get_training_parser(), input_args=line)
+    settings.encoder_embed_path = None  # vectors change no number
     task = tasks.setup_task(settings)
     return sum(p.numel() for p in task.build_model(settings).encoder.embed_tokens.parameters())
 
@@ -170,7 +170,7 @@ def main() -> None:
     arguments, more = report.parse(parser)
     if arguments.vectors:
         start = shlex.quote(str(arguments.vectors.resolve()))
-        ROWS.update({name: f"{START} {start} {settings}" for name, settings in FROM_VECTORS.items()})
+        ROWS.update({name: f"{settings} {start}" for name, settings in FROM_VECTORS.items()})
     rows = chosen(parser, arguments.rows or list(ROWS))
     if not any(arguments.data.glob("dict.*.txt")):
         parser.error(f"{arguments.data}: no dict.*.txt; recipes/multi30k/run.sh --stop-stage 2 makes such data")

@@ -11,7 +11,7 @@ from fairseq.models import ARCH_CONFIG_REGISTRY
 from torch import Tensor
 
 from alone_fairseq.checkpoint.files import without_optimizer
-from alone_fairseq.checkpoint.fit import Fit, FitError, Quality, quality
+from alone_fairseq.checkpoint.fit import Fit, FitError, Quality, quality, word_weights
 from alone_fairseq.config import EmbeddingConfig
 from alone_fairseq.errors import UserError
 from alone_fairseq.export.plain import Plain, matrix_key
@@ -119,15 +119,6 @@ def parts(plain: Plain, model: torch.nn.Module) -> Iterator[Part]:
             task = plain.task
             dictionary = task.source_dictionary if name.startswith("encoder") else task.target_dictionary
             yield Part(name, module, plain.weights[matrix_key(name)], word_weights(dictionary))
-
-
-def word_weights(dictionary) -> Tensor:
-    """The square root of each word's count, so that rare words are not left out: (V)."""
-    counts = torch.tensor(dictionary.count, dtype=torch.float32)
-    counts.clamp_(min=1)
-    counts[dictionary.eos()] = counts.max()  # in each sentence, and not counted
-    counts[dictionary.pad()] = 0
-    return counts.sqrt()
 
 
 def fit(

@@ -142,6 +142,15 @@ class Fit:
         last.copy_(torch.linalg.solve(gram, product).t())
 
 
+def word_weights(dictionary) -> Tensor:
+    """The square root of each word's count, so that rare words are not left out: (V)."""
+    counts = torch.tensor(dictionary.count, dtype=torch.float32)
+    counts.clamp_(min=1)
+    counts[dictionary.eos()] = counts.max()  # in each sentence, and not counted
+    counts[dictionary.pad()] = 0
+    return counts.sqrt()
+
+
 @torch.no_grad()
 def quality(made: Tensor, target: Tensor, weights: Tensor, bands=(0, 100, 1000, 10_000)) -> Quality:
     """Compare (V, D_e) ``made`` with ``target``."""

@@ -18,12 +18,10 @@ from torch import Tensor, nn
 
 import alone_fairseq  # noqa: F401
 from alone_fairseq.baselines import LookupEmbedding
-from alone_fairseq.checkpoint.compress import word_weights
-from alone_fairseq.checkpoint.fit import Fit, quality
 from alone_fairseq.config import PARAM_GROUP, alone_architecture, one_line_errors
 from alone_fairseq.errors import UserError
+from alone_fairseq.start import initial_rows
 from alone_fairseq.transformer import TransformerAloneModel
-from alone_fairseq.vectors import read_vectors
 
 
 @dataclass
@@ -46,8 +44,7 @@ class Ideas(FairseqDataclass):
         default=0.0, metadata={"help": "damping, above 0: whiten the gradient of W_2 by its input's second moment"}
     )
     idea_start: str = field(
-        default="",
-        metadata={"help": "file of vectors that ALONE is first fitted to, or that a lookup begins with"},
+        default="", metadata={"help": "file of vectors that a lookup begins as, with the size that it has else"}
     )
 
 
@@ -65,7 +62,7 @@ class TransformerAloneIdeas(TransformerAloneModel):
         with one_line_errors():
             apply(args, embedding)
             if args.idea_start:
-                start_from(embedding, task.source_dictionary, read_vectors(args.idea_start))
+                start_lookup(embedding, task.source_dictionary, args.idea_start)
         return model
 
 
@@ -125,25 +122,13 @@ def start_orthogonal(embedding) -> None:
         weight.data.mul_(size / weight.norm())
 
 
-def start_from(embedding, dictionary, vectors, updates: int = 300) -> None:
-    """Fit ALONE to vectors, made as large as a lookup's rows at the start; words without one do not count."""
-    dim, wanted = vectors.matrix.shape[1], embedding.embedding_dim
-    if dim != wanted:
-        raise UserError(f"--idea-start: vectors of {dim} elements, embeddings of {wanted}")
-    rows = [vectors.index.get(symbol) for symbol in dictionary.symbols]
-    if not any(row is not None for row in rows):
-        raise UserError("--idea-start: no word of the dictionary has a vector there")
-    known = torch.tensor([row is not None for row in rows])
-    matrix = torch.from_numpy(vectors.matrix)[[row or 0 for row in rows]]  # (V, D_e)
-    matrix -= matrix[known].mean(0)
-    matrix *= dim**-0.5 / matrix[known].std()
-    if isinstance(embedding, LookupEmbedding):
-        embedding.table.data[known] = matrix[known]
-        return
-    weights = word_weights(dictionary) * known  # (V)
-    Fit(embedding, matrix, weights, updates).run(lambda count, error: None)
-    error = quality(embedding.matrix().detach(), matrix, weights).error
-    print(f"start from {known.sum()} words' vectors: squared error {error:.1%} of the variance")
+def start_lookup(embedding, dictionary, path) -> None:
+    """fairseq's --encoder-embed-path takes vectors as large as they are."""
+    if not isinstance(embedding, LookupEmbedding):
+        raise UserError("--idea-start is for --embedding lookup; ALONE has --encoder-embed-path")
+    with torch.no_grad():
+        rows, _ = initial_rows(path, dictionary, embedding.table)
+        embedding.table.copy_(rows)
 
 
 class UnitFeatures:

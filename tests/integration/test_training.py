@@ -23,6 +23,7 @@ from fairseq_cli import train as fairseq_train
 
 from alone_fairseq import AloneEmbedding
 from alone_fairseq.config import EmbeddingConfig
+from alone_fairseq.vectors import Vectors, write_vectors
 
 # Every setting of the embedding, with a value that is no architecture's default.
 SETTINGS = {
@@ -179,3 +180,22 @@ def test_mixed_precision(tiny_data, tmp_path, precision):
     run(fairseq_train, f"{tiny_data} --save-dir {tmp_path} {line} {model}")
     assert all(value.isfinite().all() for value in weights(tmp_path / "checkpoint_last.pt").values())
     assert "H-0\t" in run(generate, f"{tiny_data} --user-dir {USER_DIR} --path {tmp_path}/checkpoint_last.pt")
+
+
+@pytest.mark.parametrize("line", ["", "--no-share-all-embeddings --decoder-embed-path {0}"])
+def test_a_training_starts_from_vectors_and_its_checkpoint_needs_them_no_more(tiny_data, tmp_path, line):
+    path = tmp_path / "words.vec"
+    words = [text.split()[0] for text in (tiny_data / "dict.en.txt").read_text().splitlines()]
+    rows = torch.randn(len(words), 64)
+    write_vectors(path, Vectors(words, rows.numpy()))
+    line = f"--encoder-embed-path {path} {line.format(path)} --alone-inter-dim 256 --lr 0 --max-update"
+    checkpoint = train(tiny_data, tmp_path / "run", f"{line} 1")
+    model, _ = load(checkpoint)
+    for embedding in (model.encoder.embed_tokens, model.decoder.embed_tokens):
+        made = embedding.eval().matrix().detach()[4 : 4 + len(words)]
+        assert torch.cosine_similarity(made - made.mean(0), rows - rows.mean(0)).mean() > 0.9
+    before = weights(checkpoint)
+    checkpoint = train(tiny_data, tmp_path / "run", f"{line} 2")  # goes on
+    assert_same(before, weights(checkpoint))
+    path.unlink()
+    assert_same(before, load(checkpoint)[0].state_dict())

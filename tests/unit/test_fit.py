@@ -7,8 +7,7 @@ import torch
 from fairseq.data import Dictionary
 
 from alone_fairseq import AloneEmbedding
-from alone_fairseq.checkpoint.compress import word_weights
-from alone_fairseq.checkpoint.fit import Fit, quality
+from alone_fairseq.checkpoint.fit import Fit, quality, word_weights
 
 WORDS, D_E = 60, 6
 

@@ -6,12 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from fairseq.data import Dictionary
 
 from alone_fairseq import AloneEmbedding
-from alone_fairseq.baselines import LookupEmbedding
 from alone_fairseq.errors import UserError
-from alone_fairseq.vectors import Vectors
 
 IDEAS = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "ideas" / "__init__.py"))
 
@@ -53,33 +50,6 @@ def test_another_start_or_shape_keeps_the_size_of_embeddings(idea):
     plain, changed = build(200), build(200, {idea: True})
     assert not torch.equal(plain.matrix(), changed.matrix())
     assert 0.5 < changed.matrix().std() / plain.matrix().std() < 2
-
-
-def test_a_start_from_vectors_is_near_them():
-    words = [f"word{n}" for n in range(30)]
-    dictionary = Dictionary()
-    for count, word in enumerate(words[::-1]):
-        dictionary.add_symbol(word, n=count + 1)
-    vectors = Vectors(words, build(30).matrix().detach().numpy() * 7 + 3)
-    embedding = build(len(dictionary), center=True, inter_dim=60)
-    IDEAS["start_from"](embedding, dictionary, vectors)
-    made, wanted = embedding.matrix().detach()[-30:].flip(0), torch.from_numpy(vectors.matrix)
-    assert made.std() == pytest.approx(6**-0.5, rel=0.2)
-    distances = [torch.cdist(matrix, matrix).flatten() for matrix in (made, wanted)]
-    assert torch.corrcoef(torch.stack(distances))[0, 1] > 0.9
-    lookup = LookupEmbedding(len(dictionary), 6)
-    first = lookup.table[4].tolist()
-    dictionary.symbols[4] = "unknown"
-    IDEAS["start_from"](lookup, dictionary, vectors)
-    assert lookup.table[4].tolist() == first
-    rows = lookup.table.detach()[-29:].flip(0)
-    ratios = torch.pdist(rows) / torch.pdist(wanted[:29])
-    torch.testing.assert_close(ratios, ratios[0].expand_as(ratios))
-    assert rows.std() == pytest.approx(6**-0.5, rel=0.2)
-    with pytest.raises(UserError, match="vectors of 5 elements, embeddings of 6"):
-        IDEAS["start_from"](embedding, dictionary, Vectors(words, vectors.matrix[:, :5]))
-    with pytest.raises(UserError, match="no word of the dictionary"):
-        IDEAS["start_from"](embedding, dictionary, Vectors(["other"], vectors.matrix[:1]))
 
 
 def test_unit_features_have_one_norm():

@@ -1,0 +1,74 @@
+"""A start from word vectors: ``--encoder-embed-path FILE`` where embeddings are ALONE.
+
+A lookup's rows can begin as the vectors of a file. ALONE is fitted to them instead (Section 3.1), when the model
+of a training is built: which words are alike is what the first updates would have to find out.
+"""
+
+import logging
+import os
+
+import torch
+from torch import Tensor
+
+from alone_fairseq.checkpoint.fit import Fit, quality, word_weights
+from alone_fairseq.embedding import AloneEmbedding
+from alone_fairseq.errors import UserError
+from alone_fairseq.vectors import read_vectors
+
+logger = logging.getLogger(__name__)
+UPDATES = 300  # of the fit: more of them bring the embeddings hardly nearer to vectors
+
+
+def start_from(embedding: AloneEmbedding, dictionary, path: str | os.PathLike, updates: int = UPDATES) -> None:
+    """Fit an embedding to the vectors in a file.
+
+    Words without a vector do not count; those with rows of their own keep what these begin with.
+
+    Args:
+        embedding: with the V words of ``dictionary``, fairseq's.
+        updates: steps of the fit.
+
+    Raises:
+        UserError: as ``initial_rows``.
+    """
+    with torch.no_grad():
+        rows, known = initial_rows(path, dictionary, embedding.matrix())
+    weights = word_weights(dictionary) * known  # (V)
+    logger.info(f"fitting embeddings to the vectors of {known.sum():,} words in {path}, {updates} steps")
+    training = embedding.training
+    Fit(embedding, rows, weights, updates).run(lambda count, error: None)
+    embedding.train(training)
+    with torch.no_grad():
+        error = quality(embedding.matrix(), rows, weights).error
+    logger.info(f"fitted embeddings to {path}: squared error {error:.1%} of the variance")
+
+
+def initial_rows(path: str | os.PathLike, dictionary, otherwise: Tensor) -> tuple[Tensor, Tensor]:
+    """What embeddings shall be at first: vectors less their mean, and as large as a lookup's rows are at first.
+
+    Args:
+        path: vectors of any format that ``alone_fairseq.vectors`` reads.
+        otherwise: (V, D_e), for words without a vector.
+
+    Returns:
+        (V, D_e) float32, and which words have a vector, (V) bool.
+
+    Raises:
+        UserError: the file can't be read, has vectors of another size, or of none of the words.
+    """
+    try:
+        vectors, dim = read_vectors(path), otherwise.shape[1]
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from error
+    if vectors.matrix.shape[1] != dim:
+        raise UserError(f"{path}: has vectors of {vectors.matrix.shape[1]} elements, and embeddings have {dim}")
+    found = [vectors.index.get(symbol) for symbol in dictionary.symbols]
+    known = torch.tensor([row is not None for row in found])
+    if not known.any():
+        raise UserError(f"{path}: has a vector for no word of the dictionary; were its words cut by the same BPE?")
+    rows = torch.from_numpy(vectors.matrix)[[row for row in found if row is not None]]
+    rows = rows - rows.mean(0)
+    size = rows.std()
+    filled = otherwise.clone()
+    filled[known] = rows * (dim**-0.5 / size if size > 0 else 1)
+    return filled, known
