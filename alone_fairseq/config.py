@@ -109,7 +109,7 @@ def check_names(args) -> None:
 def build_embedding(cfg, dictionary, embed_dim: int, path: str | None = None) -> WordEmbedding:
     """The embedding that ``cfg`` (an ``EmbeddingConfig``) asks for, for a fairseq dictionary.
 
-    ``path``: vectors that a lookup's rows begin as; what ALONE makes of them is in ``start.py``.
+    ``path``: vectors that a lookup's rows begin as. ALONE is fitted to them afterwards, by ``start.py``.
     """
     if path and (cfg.embedding == "factorized" or (cfg.embedding == "alone" and cfg.alone_filter == GIVEN)):
         refuse(f"pre-trained embeddings ({path}) are not for --embedding factorized, nor for --alone-filter given")
@@ -120,7 +120,10 @@ def build_embedding(cfg, dictionary, embed_dim: int, path: str | None = None) ->
         if cfg.embedding == "lookup":
             embedding = LookupEmbedding(len(dictionary), embed_dim, dictionary.pad())
             if path:
-                utils.load_embedding(utils.parse_embedding(path), dictionary, embedding)
+                try:
+                    utils.load_embedding(utils.parse_embedding(path), dictionary, embedding)
+                except (OSError, ValueError, RuntimeError) as error:
+                    raise UserError(f"{path}: not vectors as text of {embed_dim} elements: {error}") from error
             return embedding
         if cfg.embedding == "factorized":
             if cfg.factorized_dim is None:

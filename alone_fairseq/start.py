@@ -22,21 +22,31 @@ UPDATES = 300  # of the fit: more of them bring the embeddings hardly nearer to 
 def start_from(embedding: AloneEmbedding, dictionary, path: str | os.PathLike, updates: int = UPDATES) -> None:
     """Fit an embedding to the vectors in a file.
 
-    Words without a vector do not count; those with rows of their own keep what these begin with.
+    Words without a vector do not count; those of them with rows of their own keep what these begin with. The same
+    start comes out for all processes of a training on machines of one kind.
 
     Args:
         embedding: with the V words of ``dictionary``, fairseq's.
         updates: steps of the fit.
 
     Raises:
-        UserError: as ``initial_rows``.
+        UserError: as ``initial_rows``, or only words with rows of their own have a vector.
     """
     with torch.no_grad():
         rows, known = initial_rows(path, dictionary, embedding.matrix())
     weights = word_weights(dictionary) * known  # (V)
-    logger.info(f"fitting embeddings to the vectors of {known.sum():,} words in {path}, {updates} steps")
-    training = embedding.training
-    Fit(embedding, rows, weights, updates).run(lambda count, error: None)
+    own = 0 if embedding.own is None else len(embedding.own)
+    if not weights[own:].any():
+        raise UserError(f"{path}: has vectors only for words with rows of their own; lower --alone-own-rows")
+    words = f"{known.sum():,} of {len(known):,} words"
+    logger.info(f"fitting embeddings to {path}, which has vectors of {words}, {updates} steps")
+    training, fitting = embedding.training, Fit(embedding, rows, weights, updates)
+
+    def progress(count: int, error: float) -> None:
+        if fitting.done % 50 == 0:
+            logger.info(f"step {fitting.done} of {updates}: squared error {error:.1%} of the variance")
+
+    fitting.run(progress)
     embedding.train(training)
     with torch.no_grad():
         error = quality(embedding.matrix(), rows, weights).error

@@ -102,7 +102,7 @@ class TextSettings:
                 expected = " or ".join(map(json.dumps, choices))
                 raise UserError(f"{path}: {name} must be {expected}, not {json.dumps(value)}")
         if settings.bpe == "none":
-            return settings
+            return replace(settings, codes=None)
         if not isinstance(settings.codes, str):
             raise UserError(f"{path}: codes must name the file that {settings.bpe} has learnt")
         return replace(settings, codes=path.parent / settings.codes)

@@ -132,6 +132,10 @@ class TransformerAloneModel(RefusesOthers, TransformerModelBase):
             )
         if cfg.share_all_embeddings and cfg.encoder.embed_dim != cfg.decoder.embed_dim:
             refuse("sharing all embeddings needs --encoder-embed-dim to equal --decoder-embed-dim")
+        if cfg.share_all_embeddings and cfg.decoder.embed_path not in (None, cfg.encoder.embed_path):
+            refuse("all embeddings are shared: give their vectors with --encoder-embed-path alone")
+        if cfg.merge_src_tgt_embed and cfg.encoder.embed_path:
+            refuse("--merge-src-tgt-embed takes no vectors: leave out --encoder-embed-path")
         model = super().build_model(cfg, task)
         if cfg.embedding == "alone":
             # Not in the checkpoints, or the model would be fitted again each time that one is loaded.

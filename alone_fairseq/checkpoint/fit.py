@@ -105,12 +105,17 @@ class Fit:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         if state["target"] != self._digest():
             raise LeftOverError("left by the fit of another model")
+        try:
+            self.embedding.load_state_dict(state["embedding"])
+        except RuntimeError as error:  # of filters that follow from words, say
+            raise LeftOverError("left by a fit with other words") from error
         self.done = state["done"]
-        self.embedding.load_state_dict(state["embedding"])
         self.optimizer.load_state_dict(state["optimizer"])
 
     def _digest(self) -> str:
-        return hashlib.sha256(self.target.cpu().numpy().tobytes()).hexdigest()
+        digest = hashlib.sha256(self.target.cpu().numpy().tobytes())
+        digest.update(self.weights.cpu().numpy().tobytes())
+        return digest.hexdigest()
 
     def _distance(self, rows: Tensor) -> Tensor:
         return (self.weights * (rows - self.target[self.own :]).square().sum(1)).sum()

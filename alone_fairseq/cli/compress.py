@@ -174,7 +174,7 @@ def tuning_line(arguments, flags: list[str], plain) -> str:
         f" --source-lang {plain.settings.source_lang} --target-lang {plain.settings.target_lang}"
         f" --finetune-from-model {output} --teacher-checkpoint {checkpoint} {TUNING}"
         f" --total-num-update {updates} --max-update {updates}"
-        f" --save-dir {shlex.quote(str(tuned(arguments.output)))}"
+        f" --save-dir {shlex.quote(str(tuned(arguments.output)))}{' --cpu' * arguments.cpu}"
     )
 
 
@@ -185,6 +185,7 @@ def scoring_line(arguments) -> str:
     checkpoint, data = tuned(arguments.output) / "checkpoint_last.pt", arguments.data
     line = ["alone", "translate", "--checkpoint", str(checkpoint), "--data", str(data)]
     line += [word for name, value in options.items() if value is not None for word in (name, str(value))]
+    line += ["--cpu"] * arguments.cpu
     text, reference = (shlex.quote(str(path)) for path in (arguments.text, arguments.reference))
     return f"{shlex.join(line)} < {text} | sacrebleu {reference} -m bleu"
 

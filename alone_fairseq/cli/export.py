@@ -6,6 +6,7 @@ from alone_fairseq.cli.arguments import positive
 from alone_fairseq.errors import UserError
 
 WHOLE_MODELS = ("fairseq", "ctranslate2", "fsmt")
+BEAM = 5
 FORMATS = (*WHOLE_MODELS, "safetensors", "vectors")
 QUANTIZATIONS = (
     "float32",
@@ -47,7 +48,7 @@ def add_parser(subparsers):
     parser.add_argument(
         "--check-text", type=Path, metavar="FILE", help="raw text to translate with both (ctranslate2, fsmt)"
     )
-    parser.add_argument("--beam", type=positive, metavar="N", help="for --check-text (5)")
+    parser.add_argument("--beam", type=positive, metavar="N", help=f"for --check-text ({BEAM})")
     parser.add_argument(
         "--desired-length",
         type=int,
@@ -88,7 +89,7 @@ def run(arguments):
     if arguments.check_text:
         from alone_fairseq.export.search import CheckText
 
-        check = CheckText(arguments.check_text, arguments.beam or 5)
+        check = CheckText(arguments.check_text, arguments.beam or BEAM)
     plain = load_plain(arguments.checkpoint, arguments.data, arguments.source_lang, arguments.target_lang)
     if arguments.to in WHOLE_MODELS:
         from alone_fairseq.export.fixed_length import at_length

@@ -7,7 +7,7 @@ import torch
 from fairseq.data import Dictionary
 
 from alone_fairseq import AloneEmbedding
-from alone_fairseq.checkpoint.fit import Fit, quality, word_weights
+from alone_fairseq.checkpoint.fit import Fit, LeftOverError, quality, word_weights
 
 WORDS, D_E = 60, 6
 
@@ -83,6 +83,17 @@ def test_a_fit_that_was_stopped_goes_on():
     steps = []
     second.run(lambda count, error: steps.append(count))
     assert len(steps) == 12 and torch.equal(whole.matrix(), again.matrix())
+
+
+def test_what_another_fit_left_is_refused():
+    saved = Fit(build(), target(), WEIGHTS, 20).state_dict()
+    for embedding, matrix, weights, message in (
+        (build(), target() + 1, WEIGHTS, "of another model"),
+        (build(), target(), WEIGHTS**2, "of another model"),
+        (build(inter_dim=13), target(), WEIGHTS, "with other words"),
+    ):
+        with pytest.raises(LeftOverError, match=message):
+            Fit(embedding, matrix, weights, 20).load_state_dict(saved)
 
 
 def test_frequent_words_count_more():

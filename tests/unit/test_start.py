@@ -92,3 +92,6 @@ def test_what_is_no_start_is_refused(dictionary, path, tmp_path):
     ):
         with pytest.raises(UserError, match=message):
             start_from(build(len(dictionary)), dictionary, str(tmp_path / name))
+    (tmp_path / "few.vec").write_text("1 6\nword29 1 2 3 4 5 6\n")
+    with pytest.raises(UserError, match="few.vec: has vectors only for words with rows of their own"):
+        start_from(build(len(dictionary), own_rows=5), dictionary, str(tmp_path / "few.vec"))

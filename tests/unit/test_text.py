@@ -144,6 +144,12 @@ def test_bad_settings(tmp_path, settings, message):
     assert message in str(error.value)
 
 
+def test_codes_without_bpe_are_none(tmp_path):
+    settings = {"version": 1, "source_lang": "en", "target_lang": "de", "codes": "codes.txt"}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(settings))
+    assert TextSettings.load(tmp_path / "tokenizer.json").codes is None
+
+
 def test_no_settings(tmp_path):
     with pytest.raises(UserError, match="not there; to write it, see: python -m pydoc alone_fairseq.text"):
         TextSettings.load(tmp_path / "tokenizer.json")
