@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from typing import NoReturn, Optional
 
-from fairseq import utils
 from fairseq.dataclass import ChoiceEnum
 
 from alone_fairseq.baselines import FactorizedEmbedding, LookupEmbedding
@@ -106,25 +105,14 @@ def check_names(args) -> None:
             refuse(f"there is no setting {name}; choose from {', '.join(sorted(known))}")
 
 
-def build_embedding(cfg, dictionary, embed_dim: int, path: str | None = None) -> WordEmbedding:
-    """The embedding that ``cfg`` (an ``EmbeddingConfig``) asks for, for a fairseq dictionary.
-
-    ``path``: vectors that a lookup's rows begin as. ALONE is fitted to them afterwards, by ``start.py``.
-    """
-    if path and (cfg.embedding == "factorized" or (cfg.embedding == "alone" and cfg.alone_filter == GIVEN)):
-        refuse(f"pre-trained embeddings ({path}) are not for --embedding factorized, nor for --alone-filter given")
+def build_embedding(cfg, dictionary, embed_dim: int) -> WordEmbedding:
+    """The embedding that ``cfg`` (an ``EmbeddingConfig``) asks for, for a fairseq dictionary."""
     with one_line_errors():
         # argparse has seen to the command line; a YAML file gets here as it is.
         check_one_of(cfg.embedding, EMBEDDINGS, "embedding", "--embedding")
         check_one_of(cfg.alone_codes_from, CODES_FROM, "codes_from", "--alone-codes-from")
         if cfg.embedding == "lookup":
-            embedding = LookupEmbedding(len(dictionary), embed_dim, dictionary.pad())
-            if path:
-                try:
-                    utils.load_embedding(utils.parse_embedding(path), dictionary, embedding)
-                except (OSError, ValueError, RuntimeError) as error:
-                    raise UserError(f"{path}: not vectors as text of {embed_dim} elements: {error}") from error
-            return embedding
+            return LookupEmbedding(len(dictionary), embed_dim, dictionary.pad())
         if cfg.embedding == "factorized":
             if cfg.factorized_dim is None:
                 raise UserError("--embedding factorized needs --factorized-dim, the columns of its table")

@@ -1,32 +1,63 @@
-"""A start from word vectors: ``--encoder-embed-path FILE`` where embeddings are ALONE.
+"""A start from word vectors: ``--encoder-embed-path FILE``, fairseq's flag.
 
-A lookup's rows can begin as the vectors of a file. ALONE is fitted to them instead (Section 3.1), when the model
-of a training is built: which words are alike is what the first updates would have to find out.
+A lookup's rows begin as the vectors, as in fairseq. ALONE is fitted to them (Section 3.1), when the model of a
+training is built: which words are alike is what the first updates would have to find out.
 """
 
 import logging
 import os
 
 import torch
+from fairseq import utils
 from torch import Tensor
 
+from alone_fairseq.baselines import LookupEmbedding
 from alone_fairseq.checkpoint.fit import Fit, quality, word_weights
 from alone_fairseq.embedding import AloneEmbedding
 from alone_fairseq.errors import UserError
+from alone_fairseq.given_filters import GivenFilters
 from alone_fairseq.vectors import read_vectors
+from alone_fairseq.word_embedding import WordEmbedding
 
 logger = logging.getLogger(__name__)
-UPDATES = 300  # of the fit: more of them bring the embeddings hardly nearer to vectors
+UPDATES = 300  # of the fit, with which the figures in benchmarks/RESULTS.md were measured
 
 
-def start_from(embedding: AloneEmbedding, dictionary, path: str | os.PathLike, updates: int = UPDATES) -> None:
-    """Fit an embedding to the vectors in a file.
+def start_from(embedding: WordEmbedding, dictionary, path: str) -> None:
+    """Let an embedding begin with the vectors in a file, as its kind can.
+
+    Args:
+        embedding: with the V words of ``dictionary``, fairseq's.
+        path: for a lookup, vectors as text; for ALONE, of any format that ``alone_fairseq.vectors`` reads.
+
+    Raises:
+        UserError: the embedding can't begin so, or not with this file.
+    """
+    if isinstance(embedding, LookupEmbedding):
+        load_rows(embedding, dictionary, path)
+    elif isinstance(embedding, AloneEmbedding) and not isinstance(embedding.filter_store, GivenFilters):
+        fit_to_vectors(embedding, dictionary, path)
+    else:
+        raise UserError(
+            f"pre-trained embeddings ({path}) are not for --embedding factorized, nor for --alone-filter given"
+        )
+
+
+def load_rows(embedding: LookupEmbedding, dictionary, path: str) -> None:
+    """The vectors as they are, and fairseq's way to read them."""
+    try:
+        utils.load_embedding(utils.parse_embedding(path), dictionary, embedding)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UserError(f"{path}: not vectors as text of {embedding.embedding_dim} elements: {error}") from error
+
+
+def fit_to_vectors(embedding: AloneEmbedding, dictionary, path: str | os.PathLike, updates: int = UPDATES) -> None:
+    """Fit ALONE to the vectors.
 
     Words without a vector do not count; those of them with rows of their own keep what these begin with. The same
     start comes out for all processes of a training on machines of one kind.
 
     Args:
-        embedding: with the V words of ``dictionary``, fairseq's.
         updates: steps of the fit.
 
     Raises:

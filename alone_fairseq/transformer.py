@@ -145,8 +145,8 @@ class TransformerAloneModel(RefusesOthers, TransformerModelBase):
 
     @classmethod
     def build_embedding(cls, cfg, dictionary, embed_dim, path=None):
-        embedding = build_embedding(cfg, dictionary, embed_dim, path)
-        if path and cfg.embedding == "alone":
+        embedding = build_embedding(cfg, dictionary, embed_dim)
+        if path:
             with one_line_errors():
                 start_from(embedding, dictionary, path)
         return embedding

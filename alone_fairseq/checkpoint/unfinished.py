@@ -20,18 +20,8 @@ from alone_fairseq.errors import UserError
 
 SAVE_EVERY = 30  # seconds
 FILES = ("checkpoint", "data")
-SETTINGS = (
-    "inter_dim",
-    "own_rows",
-    "base_dim",
-    "layers",
-    "filter",
-    "codes_from",
-    "seed",
-    "updates",
-    "source_lang",
-    "target_lang",
-)
+EMBEDDING = ("inter_dim", "own_rows", "base_dim", "layers", "filter", "codes_from", "seed")  # of the new one
+SETTINGS = (*EMBEDDING, "updates", "source_lang", "target_lang")
 
 
 class Unfinished:

@@ -54,7 +54,7 @@ def add_parser(subparsers):
         help="raw text to translate before and after, for BLEU; needs --reference",
     )
     parser.add_argument("--reference", type=Path, metavar="FILE", help="its translation")
-    parser.add_argument("--beam", type=positive, metavar="N", help="for that translation (4)")
+    parser.add_argument("--beam", type=positive, metavar="N", help=f"for that translation ({BEAM})")
     parser.add_argument(
         "--desired-length",
         metavar="N|FILE",
@@ -80,7 +80,7 @@ def run(arguments):
         settings_of,
     )
     from alone_fairseq.checkpoint.fit import FitError
-    from alone_fairseq.checkpoint.unfinished import Unfinished
+    from alone_fairseq.checkpoint.unfinished import EMBEDDING, Unfinished
     from alone_fairseq.config import one_line_errors
     from alone_fairseq.export.plain import load_plain
 
@@ -91,17 +91,8 @@ def run(arguments):
     test = test_set(arguments)
     with replacing(arguments.output, arguments.force) as file:
         plain = load_plain(arguments.checkpoint, arguments.data, arguments.source_lang, arguments.target_lang)
-        settings = compress.alone_settings(
-            plain,
-            alone_base_dim=arguments.base_dim,
-            alone_inter_dim=arguments.inter_dim,
-            alone_own_rows=arguments.own_rows,
-            alone_layers=arguments.layers,
-            alone_filter=arguments.filter,
-            alone_codes_from=arguments.codes_from,
-            alone_seed=arguments.seed,
-            alone_center=True,
-        )
+        chosen = {f"alone_{name}": getattr(arguments, name) for name in EMBEDDING}
+        settings = compress.alone_settings(plain, **chosen, alone_center=True)
         torch.manual_seed(1)
         try:
             compress.check_sizes(plain, settings)

@@ -7,7 +7,7 @@ from fairseq.data import Dictionary
 from alone_fairseq import AloneEmbedding
 from alone_fairseq.checkpoint.fit import word_weights
 from alone_fairseq.errors import UserError
-from alone_fairseq.start import initial_rows, start_from
+from alone_fairseq.start import fit_to_vectors, initial_rows
 from alone_fairseq.vectors import Vectors, read_vectors, write_vectors
 
 DIM = 6
@@ -56,7 +56,7 @@ def test_rows_are_the_vectors_centred_and_as_large_as_a_lookup(dictionary, path)
 def test_embeddings_are_fitted_to_vectors(dictionary, path, options):
     embedding = build(len(dictionary), **options)
     before = embedding.matrix().detach().clone()
-    start_from(embedding, dictionary, path)
+    fit_to_vectors(embedding, dictionary, path)
     made, (wanted, known) = embedding.matrix().detach(), initial_rows(path, dictionary, before)
     distances = [torch.pdist(matrix[known]) for matrix in (made, wanted)]
     assert torch.corrcoef(torch.stack(distances))[0, 1] > 0.9
@@ -68,7 +68,7 @@ def test_embeddings_are_fitted_to_vectors(dictionary, path, options):
 def test_the_start_is_the_same_each_time(dictionary, path):
     embeddings = [build(len(dictionary)) for _ in range(2)]
     for embedding in embeddings:
-        start_from(embedding, dictionary, path, updates=3)
+        fit_to_vectors(embedding, dictionary, path, updates=3)
     assert torch.equal(*(embedding.matrix() for embedding in embeddings))
 
 
@@ -77,7 +77,7 @@ def test_words_without_a_vector_do_not_count(dictionary, path):
     dictionary.count[-1] = 10**6
     assert word_weights(dictionary)[-1] > word_weights(dictionary)[4:-1].sum()
     embedding = build(len(dictionary))
-    start_from(embedding, dictionary, path)
+    fit_to_vectors(embedding, dictionary, path)
     wanted, known = initial_rows(path, dictionary, embedding.matrix().detach())
     assert (embedding.matrix().detach() - wanted)[known].square().mean() < 0.2 / DIM
 
@@ -91,7 +91,7 @@ def test_what_is_no_start_is_refused(dictionary, path, tmp_path):
         ("none.vec", "none.vec: No such file"),
     ):
         with pytest.raises(UserError, match=message):
-            start_from(build(len(dictionary)), dictionary, str(tmp_path / name))
+            fit_to_vectors(build(len(dictionary)), dictionary, str(tmp_path / name))
     (tmp_path / "few.vec").write_text("1 6\nword29 1 2 3 4 5 6\n")
     with pytest.raises(UserError, match="few.vec: has vectors only for words with rows of their own"):
-        start_from(build(len(dictionary), own_rows=5), dictionary, str(tmp_path / "few.vec"))
+        fit_to_vectors(build(len(dictionary), own_rows=5), dictionary, str(tmp_path / "few.vec"))
