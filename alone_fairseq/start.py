@@ -9,7 +9,7 @@ import os
 
 import torch
 from fairseq import utils
-from torch import Tensor
+from torch import Tensor, distributed
 
 from alone_fairseq.baselines import LookupEmbedding
 from alone_fairseq.checkpoint.fit import Fit, quality, word_weights
@@ -20,15 +20,17 @@ from alone_fairseq.vectors import read_vectors
 from alone_fairseq.word_embedding import WordEmbedding
 
 logger = logging.getLogger(__name__)
+CPU = torch.device("cpu")
 UPDATES = 300  # of the fit, with which the figures in benchmarks/RESULTS.md were measured
 
 
-def start_from(embedding: WordEmbedding, dictionary, path: str) -> None:
+def start_from(embedding: WordEmbedding, dictionary, path: str, device: torch.device = CPU) -> None:
     """Let an embedding begin with the vectors in a file, as its kind can.
 
     Args:
         embedding: with the V words of ``dictionary``, fairseq's.
         path: for a lookup, vectors as text; for ALONE, of any format that ``alone_fairseq.vectors`` reads.
+        device: where ALONE is fitted.
 
     Raises:
         UserError: the embedding can't begin so, or not with this file.
@@ -36,7 +38,7 @@ def start_from(embedding: WordEmbedding, dictionary, path: str) -> None:
     if isinstance(embedding, LookupEmbedding):
         load_rows(embedding, dictionary, path)
     elif isinstance(embedding, AloneEmbedding) and not isinstance(embedding.filter_store, GivenFilters):
-        fit_to_vectors(embedding, dictionary, path)
+        fit_to_vectors(embedding, dictionary, path, device)
     else:
         raise UserError(
             f"pre-trained embeddings ({path}) are not for --embedding factorized, nor for --alone-filter given"
@@ -51,13 +53,20 @@ def load_rows(embedding: LookupEmbedding, dictionary, path: str) -> None:
         raise UserError(f"{path}: not vectors as text of {embedding.embedding_dim} elements: {error}") from error
 
 
-def fit_to_vectors(embedding: AloneEmbedding, dictionary, path: str | os.PathLike, updates: int = UPDATES) -> None:
+def fit_to_vectors(
+    embedding: AloneEmbedding,
+    dictionary,
+    path: str | os.PathLike,
+    device: torch.device = CPU,
+    updates: int = UPDATES,
+) -> None:
     """Fit ALONE to the vectors.
 
-    Words without a vector do not count; those of them with rows of their own keep what these begin with. The same
-    start comes out for all processes of a training on machines of one kind.
+    Words without a vector do not count; those of them with rows of their own keep what these begin with. Of the
+    processes of a training the first one fits, and the others get what it has made.
 
     Args:
+        device: for the fit; the embedding is then where it was.
         updates: steps of the fit.
 
     Raises:
@@ -70,18 +79,29 @@ def fit_to_vectors(embedding: AloneEmbedding, dictionary, path: str | os.PathLik
     if not weights[own:].any():
         raise UserError(f"{path}: has vectors only for words with rows of their own; lower --alone-own-rows")
     words = f"{known.sum():,} of {len(known):,} words"
-    logger.info(f"fitting embeddings to {path}, which has vectors of {words}, {updates} steps")
-    training, fitting = embedding.training, Fit(embedding, rows, weights, updates)
+    logger.info(f"fitting embeddings to {path}: vectors of {words}, {updates} steps on {device}")
+    training, place = embedding.training, embedding.base.device
+    embedding.to(device)
+    if not distributed.is_initialized() or distributed.get_rank() == 0:
+        error = fit(embedding, rows.to(device), weights.to(device), updates)
+        logger.info(f"fitted embeddings to {path}: squared error {error:.1%} of the variance")
+    if distributed.is_initialized():
+        for parameter in embedding.parameters():
+            distributed.broadcast(parameter.data, 0)
+    embedding.train(training).to(place)
+
+
+def fit(embedding: AloneEmbedding, rows: Tensor, weights: Tensor, updates: int) -> float:
+    """The squared error that is left, as a share of the variance."""
+    fitting = Fit(embedding, rows, weights, updates)
 
     def progress(count: int, error: float) -> None:
         if fitting.done % 50 == 0:
             logger.info(f"step {fitting.done} of {updates}: squared error {error:.1%} of the variance")
 
     fitting.run(progress)
-    embedding.train(training)
     with torch.no_grad():
-        error = quality(embedding.matrix(), rows, weights).error
-    logger.info(f"fitted embeddings to {path}: squared error {error:.1%} of the variance")
+        return quality(embedding.matrix(), rows, weights).error
 
 
 def initial_rows(path: str | os.PathLike, dictionary, otherwise: Tensor) -> tuple[Tensor, Tensor]:

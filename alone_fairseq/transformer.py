@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import partial
 
+import torch
 from fairseq.dataclass.utils import gen_parser_from_dataclass
 from fairseq.models import register_model, register_model_architecture
 from fairseq.models.transformer import (
@@ -134,9 +135,17 @@ class TransformerAloneModel(RefusesOthers, TransformerModelBase):
             refuse("sharing all embeddings needs --encoder-embed-dim to equal --decoder-embed-dim")
         if cfg.share_all_embeddings and cfg.decoder.embed_path not in (None, cfg.encoder.embed_path):
             refuse("all embeddings are shared: give their vectors with --encoder-embed-path alone")
-        if cfg.merge_src_tgt_embed and cfg.encoder.embed_path:
-            refuse("--merge-src-tgt-embed takes no vectors: leave out --encoder-embed-path")
+        if cfg.merge_src_tgt_embed and (cfg.encoder.embed_path or cfg.decoder.embed_path):
+            refuse("--merge-src-tgt-embed takes no vectors: leave out --encoder- and --decoder-embed-path")
         model = super().build_model(cfg, task)
+        device = torch.device("cuda" if torch.cuda.is_available() and not getattr(args, "cpu", False) else "cpu")
+        starts = [(model.encoder, task.source_dictionary, cfg.encoder.embed_path)]
+        if not cfg.share_all_embeddings:
+            starts.append((model.decoder, task.target_dictionary, cfg.decoder.embed_path))
+        for side, dictionary, path in starts:
+            if path:
+                with one_line_errors():
+                    start_from(side.embed_tokens, dictionary, path, device)
         if cfg.embedding == "alone":
             # Not in the checkpoints, or the model would be fitted again each time that one is loaded.
             args.encoder_embed_path = args.decoder_embed_path = None
@@ -145,11 +154,7 @@ class TransformerAloneModel(RefusesOthers, TransformerModelBase):
 
     @classmethod
     def build_embedding(cls, cfg, dictionary, embed_dim, path=None):
-        embedding = build_embedding(cfg, dictionary, embed_dim)
-        if path:
-            with one_line_errors():
-                start_from(embedding, dictionary, path)
-        return embedding
+        return build_embedding(cfg, dictionary, embed_dim)  # which begins with vectors once the model is there
 
     @classmethod
     def build_encoder(cls, cfg, src_dict, embed_tokens):

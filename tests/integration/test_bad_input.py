@@ -45,6 +45,7 @@ REFUSED = {
     "--encoder-embed-path none --embedding lookup": "none: not vectors as text of 64 elements",
     "--decoder-embed-path none": "--encoder-embed-path alone",
     "--encoder-embed-path none --merge-src-tgt-embed": "--merge-src-tgt-embed takes no vectors",
+    "--decoder-embed-path none --merge-src-tgt-embed --no-share-all-embeddings": "--merge-src-tgt-embed takes no",
     "--encoder-embed-path none --alone-filter given": r"pre-trained embeddings \(none\) are not for",
     "--encoder-embed-path none --embedding factorized --factorized-dim 2": "are not for --embedding factorized",
     "--decoder-output-dim 32": "--decoder-output-dim",

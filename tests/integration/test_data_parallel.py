@@ -6,6 +6,8 @@ import pytest
 import torch
 from commands import SMALL, TRAINING, start, train, weights
 
+from alone_fairseq.vectors import Vectors, write_vectors
+
 # Processes share a seed, so only without dropout do they see what one process sees.
 SETTINGS = "--dropout 0 --attention-dropout 0 --activation-dropout 0 --max-update 3 --optimizer sgd --lr 0.5"
 
@@ -16,10 +18,22 @@ def free_port() -> int:
         return server.getsockname()[1]
 
 
-@pytest.mark.parametrize("filter", ["real", "binary --alone-base-dim 140 --no-share-all-embeddings"])
+FILTERS = [
+    "real",
+    "binary --alone-base-dim 140 --no-share-all-embeddings",
+    "real --alone-center --alone-own-rows 20 --encoder-embed-path {}",
+]
+
+
+@pytest.mark.parametrize("filter", FILTERS)
 def test_two_processes_equal_one(tiny_data, tmp_path, filter):
-    """That each draws the same filters follows: with others the gradients would not fit together."""
-    settings = f"{SETTINGS} --alone-filter {filter}"
+    """That each draws the same filters follows: with others the gradients would not fit together.
+
+    So it does that each starts with what the first has fitted to vectors.
+    """
+    words = [text.split()[0] for text in (tiny_data / "dict.en.txt").read_text().splitlines()]
+    write_vectors(tmp_path / "words.vec", Vectors(words, torch.randn(len(words), 64).numpy()))
+    settings = f"{SETTINGS} --alone-filter {filter.format(tmp_path / 'words.vec')}"
     one = train(tiny_data, tmp_path / "one", f"{settings} --update-freq 2")
     line = f"{tiny_data} --save-dir {tmp_path}/two {TRAINING} {SMALL} --arch transformer_alone_tiny {settings}"
     line += f""" --distributed-world-size 2 --distributed-backend gloo --ddp-backend legacy_ddp
