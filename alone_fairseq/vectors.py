@@ -12,6 +12,7 @@ import os
 import re
 import zipfile
 from array import array
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -66,6 +67,8 @@ def read_vectors(path: str | os.PathLike, limit: int | None = None) -> Vectors:
             UTF-8, a value that is not a finite number, nothing in it, or of no format above.
     """
     with open_compressed(path) as file:
+        if file.peek(len(BOM_UTF8)).startswith(BOM_UTF8):
+            file.read(len(BOM_UTF8))
         start = file.peek()
         if not start:
             raise UserError(f"{path}: is empty")
@@ -109,8 +112,11 @@ def dump_vectors(file: BinaryIO, vectors: Vectors) -> None:
 def _is_binary(rows: bytes, dim: int) -> bool:
     """Whether the first row has numbers in binary: not readable as text, and with bytes that no text has."""
     values = rows.partition(b" ")[2]
-    fields = values.partition(b"\n")[0].split()
-    readable = bool(fields) and all(map(_is_number, fields))
+    line, end, _ = values.partition(b"\n")
+    fields = line.split()
+    # A word with a space in it is refused as text; without its end, the line's last number may be cut.
+    numbers = fields[-dim:] if end else fields[1:-1]
+    readable = bool(numbers) and all(map(_is_number, numbers))
     return not readable and NO_TEXT.search(values[: 4 * dim]) is not None
 
 
@@ -124,6 +130,8 @@ def _read_text(path, file, size: tuple[int, int] | None, limit):
         if len(fields) != dim or not dim:
             raise UserError(f"{path}: line {number}: {_ragged(fields, dim, size)}")
         try:
+            if b"_" in line and any(b"_" in field for field in fields):
+                raise ValueError  # 1_000 is a number for Python only
             values.extend(map(float, fields))
         except ValueError:
             bad = next(field for field in fields if not _is_number(field))
@@ -147,6 +155,8 @@ def _ragged(fields, dim, size):
 
 
 def _is_number(field):
+    if b"_" in field:
+        return False
     try:
         float(field)
     except ValueError:

@@ -33,7 +33,7 @@ def run(arguments):
     from alone_fairseq.evaluation import analogy
     from alone_fairseq.evaluation.spaces import open_spaces
 
-    sections = [section for path in arguments.questions for section in analogy.read_questions(path)]
+    sections = analogy.read_files(arguments.questions)
     if arguments.lower_case:
         sections = analogy.lower_cased_questions(sections)
     wanted = {word for section in sections for question in section.questions for word in question}
@@ -48,7 +48,7 @@ def run(arguments):
     if arguments.json:
         print(json.dumps({one.name: as_json(one, results[one.name], sums[one.name]) for one in spaces}, indent=2))
         return
-    print_sizes(spaces)
+    print_sizes(spaces, arguments.limit)
     if arguments.sections:
         print_results(spaces, {name: named(found) for name, found in results.items()})
     print_results(spaces, sums)

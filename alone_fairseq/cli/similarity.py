@@ -51,7 +51,7 @@ def run(arguments):
     if arguments.json:
         print(json.dumps({space.name: as_json(space, results[space.name]) for space in spaces}, indent=2))
     else:
-        print_text(spaces, names, results)
+        print_text(spaces, names, results, arguments.limit)
 
 
 def as_json(space, results):
@@ -62,8 +62,8 @@ def as_json(space, results):
     return sizes(space) | {"sets": sets}
 
 
-def print_text(spaces, names, results):
-    print_sizes(spaces)
+def print_text(spaces, names, results, limit):
+    print_sizes(spaces, limit)
     first = results[spaces[0].name]
     rows = [("set", "vectors", "pairs", "rho", "95 % interval", "of the first")]
     for name in names:

@@ -26,10 +26,13 @@ def sizes(space) -> dict[str, int]:
     }
 
 
-def print_sizes(spaces) -> None:
-    """The sizes of vector spaces, side by side, and as a share of the first one's."""
+def print_sizes(spaces, limit: int | None = None) -> None:
+    """The sizes of vector spaces, side by side, and as a share of the first one's.
+
+    Not with a ``limit`` of words: then files are cut, but students have the parameters of all words.
+    """
     rows = [("vectors", "words", "not learnt", "elements", "parameters", "bytes in float32", "of the first")]
     for space in spaces:
-        share = f"{space.parameters / spaces[0].parameters:.1%}"
+        share = "–" if limit else f"{space.parameters / spaces[0].parameters:.1%}"
         rows.append((space.name, *(f"{number:,}" for number in sizes(space).values()), share))
     print(aligned(rows))

@@ -105,8 +105,10 @@ def check(arguments):
         raise UserError("--dim is that of the student; leave it out")
     if arguments.grid and (arguments.lr or arguments.dropout is not None):
         raise UserError("--grid chooses --lr and --dropout; leave these out")
-    if arguments.lr is not None and not arguments.lr > 0:
-        raise UserError("--lr must be above 0")
+    if arguments.lr is not None and not 0 < arguments.lr < math.inf:
+        raise UserError("--lr must be above 0, and finite")
+    if not 0 <= arguments.seed < 1 << 32:
+        raise UserError("--seed must be 0 or more, and below 2^32")
     if arguments.dropout is not None and not 0 <= arguments.dropout < 1:
         raise UserError("--dropout must be 0 or more and below 1")
 

@@ -83,6 +83,19 @@ def read_questions(path: str | Path) -> list[Section]:
     return sections
 
 
+def read_files(paths: Sequence[str | Path]) -> list[Section]:
+    """The sections of several files.
+
+    Raises:
+        UserError: two have the same name; or as ``read_questions``.
+    """
+    names = [Path(path).stem for path in paths]
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"{name}: two files of questions have this name; rename one")
+    return [section for path in paths for section in read_questions(path)]
+
+
 def lower_cased_questions(sections: Sequence[Section]) -> list[Section]:
     return [
         Section(one.name, one.group, [tuple(word.lower() for word in question) for question in one.questions])

@@ -39,6 +39,16 @@ class StudentConfig(EmbeddingConfig, FairseqDataclass):
     attention_heads: int = field(default=1, metadata={"help": "heads of ngram-attention"})
 
 
+OWN = {  # the flags of each student, beside --student
+    "words": {one.name for one in fields(EmbeddingConfig)},
+    "char-bilstm": {"char_dim", "student_dropout", "highway"},
+    "char-rnn": {"char_dim", "hidden_dim", "student_dropout"},
+    "char-cnn": {"char_dim", "char_filters", "student_dropout"},
+    "ngram-bag": {"ngram_min", "ngram_max", "ngrams"},
+    "ngram-attention": {"ngram_min", "ngram_max", "ngrams", "attention_heads", "student_dropout"},
+}
+
+
 class Vocabulary:
     """Words in the place of a fairseq dictionary, without fairseq's special symbols."""
 
@@ -57,6 +67,13 @@ def student_settings(given: Namespace | Mapping[str, Any]) -> StudentConfig:
     values = vars(given) if isinstance(given, Namespace) else given
     names = [one.name for one in fields(StudentConfig) if not one.name.startswith("_")]
     return StudentConfig(**{name: values[name] for name in names if values.get(name) is not None})
+
+
+def without_effect(cfg: StudentConfig) -> list[str]:
+    """Flags that were given, and that the student does not have."""
+    given = (one.name for one in fields(cfg) if getattr(cfg, one.name) != one.default)
+    names = sorted(set(given) - OWN[cfg.student] - {"student"})
+    return [f"--{name.replace('_', '-')}" for name in names]
 
 
 def build_student(cfg: StudentConfig, words: Sequence[str], embedding_dim: int) -> Student:

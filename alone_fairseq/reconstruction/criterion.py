@@ -1,5 +1,6 @@
 """``--criterion embedding_reconstruction``: a distance to the teacher's vectors, and the global loss if wanted."""
 
+import logging
 from dataclasses import dataclass, field
 
 import torch
@@ -12,6 +13,9 @@ from torch.nn import functional
 from alone_fairseq.config import refuse
 from alone_fairseq.reconstruction.losses import DISTANCES, global_loss, nearest, random_others
 
+logger = logging.getLogger(__name__)
+DEFAULT_OTHERS = (5, 5)  # nearest neighbours and words drawn at random, as in Ohashi et al. 2020
+
 
 @dataclass
 class ReconstructionCriterionConfig(FairseqDataclass):
@@ -23,9 +27,11 @@ class ReconstructionCriterionConfig(FairseqDataclass):
         metadata={"help": "add the squared differences of the cosines to other words' vectors"},
     )
     global_neighbours: int = field(
-        default=5, metadata={"help": "nearest neighbours of a word among those other words"}
+        default=DEFAULT_OTHERS[0], metadata={"help": "nearest neighbours of a word among those other words"}
     )
-    global_random: int = field(default=5, metadata={"help": "words drawn at random among those other words"})
+    global_random: int = field(
+        default=DEFAULT_OTHERS[1], metadata={"help": "words drawn at random among those other words"}
+    )
 
 
 @register_criterion("embedding_reconstruction", dataclass=ReconstructionCriterionConfig)
@@ -42,6 +48,8 @@ class EmbeddingReconstructionCriterion(FairseqCriterion):
             refuse(f"--distance must be one of {', '.join(DISTANCES)}, not {distance}")
         self.distance, self.global_random = DISTANCES[distance], global_random
         self.has_global_loss = global_loss
+        if not global_loss and (global_neighbours, global_random) != DEFAULT_OTHERS:
+            logger.warning("--global-neighbours and --global-random have no effect without --global-loss")
         if global_loss:
             if min(global_neighbours, global_random) < 0 or not global_neighbours + global_random:
                 refuse("--global-neighbours and --global-random must be 0 or more, and not both 0")

@@ -8,7 +8,7 @@ from fairseq.models import BaseFairseqModel, register_model, register_model_arch
 from torch import Tensor
 
 from alone_fairseq.config import check_names, one_line_errors
-from alone_fairseq.reconstruction.config import StudentConfig, build_student, student_settings
+from alone_fairseq.reconstruction.config import StudentConfig, build_student, student_settings, without_effect
 from alone_fairseq.reconstruction.student import OTHER_WORDS, Student
 from alone_fairseq.transformer import RefusesOthers
 
@@ -46,7 +46,10 @@ class EmbeddingStudentModel(RefusesOthers, BaseFairseqModel):
     def build_model(cls, args, task):
         check_names(args)
         with one_line_errors():
-            student = build_student(student_settings(args), task.words, task.embedding_dim)
+            settings = student_settings(args)
+            student = build_student(settings, task.words, task.embedding_dim)
+        for flag in without_effect(settings):
+            logger.warning(f"{flag} has no effect: --student {settings.student} does not have it")
         values = len(task.words) * task.embedding_dim
         share = student.parameter_count / values
         logger.info(

@@ -28,7 +28,7 @@ def load_student(path: str | os.PathLike) -> Student:
     In float32 and on the CPU. ``student.vectors(["word"])`` gives vectors; its parameters can be trained on.
 
     Raises:
-        UserError: it is damaged, or holds no student.
+        UserError: it is damaged, holds no student, or one with weights that are not finite.
         OSError: it is not there.
     """
     path = Path(path)
@@ -40,6 +40,8 @@ def load_student(path: str | os.PathLike) -> Student:
             raise TypeError(words)
         student = build_student(student_settings(settings), words, embedding_dim)
         student.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
+        if not all(parameter.isfinite().all() for parameter in student.parameters()):
+            raise UserError("has weights that are not finite: its training has diverged; lower the learning rate")
     except UserError as error:
         raise UserError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
     except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:

@@ -1,6 +1,7 @@
 """What the students of a recipe learn: the first words of a file of vectors, OUTPUT/teacher.npz and OUTPUT/words.
 
-usage: python choose_words.py VECTORS OUTPUT WORDS CASE; CASE is lower (words in lower case only) or any
+usage: python choose_words.py VECTORS OUTPUT WORDS CASE; WORDS is a number or all, CASE lower (words in lower case
+only) or any
 """
 
 import sys
@@ -12,16 +13,18 @@ from alone_fairseq.errors import UserError
 from alone_fairseq.vectors import Vectors, read_vectors
 
 
-def choose(vectors: Vectors, count: int, lower: bool) -> Vectors:
+def choose(vectors: Vectors, count: int | None, lower: bool) -> Vectors:
     rows = [row for row, word in enumerate(vectors.words) if not lower or word == word.lower()][:count]
-    if len(rows) < count:
-        raise UserError(f"has {len(rows):,} words{' in lower case' if lower else ''}, --words wants {count:,}")
+    if len(rows) < (count or 1):
+        raise UserError(
+            f"has {len(rows):,} words{' in lower case' if lower else ''}, --words wants {count or 1:,}"
+        )
     return Vectors([vectors.words[row] for row in rows], vectors.matrix[rows])
 
 
 def main(source: str, output: str, count: str, case: str) -> None:
     try:
-        chosen = choose(read_vectors(source), int(count), case == "lower")
+        chosen = choose(read_vectors(source), None if count == "all" else int(count), case == "lower")
     except (UserError, OSError) as error:
         sys.exit(f"choose_words.py: error: {source}: {str(error).removeprefix(f'{source}: ')}")
     np.savez(Path(output) / "teacher.npz", words=np.array(chosen.words), vectors=chosen.matrix)

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from statistics import fmean
 
-from scores import FEWEST, NOT_RUN, Score, found_pairs, markdown, over_seeds, read_scores, share, shown
+from scores import FEWEST, NOT_RUN, Score, found_pairs, larger, markdown, over_seeds, read_scores, share, shown
 
 from alone_fairseq.charts import chart
 from alone_fairseq.checkpoint.files import replacing
@@ -114,6 +114,10 @@ def main() -> None:
         f"\n{arguments.epochs} epochs. ρ: mean over the sets with {FEWEST} pairs or more whose words were learnt;"
     )
     print(f"found: {found_pairs(scores[0])}.")
+    new = max(score.new for score in scores)
+    print(f"ρ, all pairs: of the same sets; {new:,} of their words were not learnt.")
+    if warning := larger(scores):
+        print(warning)
     if arguments.plot:
         with replacing(arguments.plot, force=True) as file:
             plot(scores, file)

@@ -10,7 +10,7 @@
 #
 #   --vectors FILE      the teacher: word2vec, GloVe, fastText or .npz, frequent words first
 #   --pairs DIR         files of word pairs: RG-65, MC-30, WordSim-353, MEN, Rare Words, ...
-#   --words N           words that are learnt, the first ones (5000)
+#   --words N           words that are learnt, the first ones; or all (all)
 #   --case NAME         lower: words in lower case only, and pairs in lower case; or any (lower)
 #   --students "NAME ..."  ("char_rnn char_cnn ngram_bag ngram_attention")
 #   --losses "NAME ..." local, and global: both together ("local global")
@@ -30,7 +30,7 @@ set -euo pipefail
 
 vectors=
 pairs=
-words=5000
+words=all
 case=lower
 students="char_rnn char_cnn ngram_bag ngram_attention"
 losses="local global"
@@ -46,7 +46,8 @@ stop_stage=4
 recipes=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 . "$recipes/lib/options.sh"
 parse_options "vectors pairs words case students losses epochs lr neighbours_of seeds jobs work stage stop_stage" "$@"
-numbers words epochs jobs
+[[ $words == all ]] || numbers words
+numbers epochs jobs
 one_of stage {1..4}
 one_of stop_stage {1..4}
 one_of case lower any

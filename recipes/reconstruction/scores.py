@@ -12,7 +12,19 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "lib"))
 
 from results import NOT_RUN, markdown
 
-__all__ = ["FEWEST", "NOT_RUN", "Score", "found_pairs", "markdown", "over_seeds", "read_scores", "share", "shown"]
+__all__ = [
+    "FEWEST",
+    "NOT_RUN",
+    "Score",
+    "found_pairs",
+    "larger",
+    "markdown",
+    "over_seeds",
+    "percent",
+    "read_scores",
+    "share",
+    "shown",
+]
 
 TEACHER = "teacher.npz"
 FEWEST = 20  # pairs of a set that counts in a mean: rho of a handful is chance
@@ -28,8 +40,9 @@ class Score:
         rho, teacher: Spearman's by set of pairs, on those that the teacher has; sets without any are absent.
         pairs: found and all, by set.
         everywhere: as rho, on all pairs, the words that were not learnt included; None for ALONE.
+    new: how many words of the pairs were not learnt, for which the student has made vectors.
 
-    ``mean_rho``, ``mean_teacher`` and ``mean_everywhere`` are means over the sets, None if there are none.
+    ``mean_rho``, ``mean_teacher`` and ``mean_everywhere`` are means over the same sets, None if there are none.
     """
 
     name: str
@@ -41,6 +54,7 @@ class Score:
     teacher: dict[str, float]
     pairs: dict[str, tuple[int, int]]
     everywhere: dict[str, float] | None
+    new: int
 
     @property
     def mean_rho(self) -> float | None:
@@ -52,7 +66,7 @@ class Score:
 
     @property
     def mean_everywhere(self) -> float | None:
-        return fmean(self.everywhere.values()) if self.everywhere else None
+        return self._mean(self.everywhere) if self.everywhere else None
 
     def _mean(self, rhos: dict[str, float]) -> float | None:
         enough = [rho for name, rho in rhos.items() if self.pairs[name][0] >= FEWEST]
@@ -75,6 +89,7 @@ def _read(path: Path, name: str, seed: int, epochs: int) -> Score:
     (student,) = (value for key, value in found.items() if key != TEACHER)
     teacher = found[TEACHER]
     everywhere = path.with_name(f"{path.stem}-all.json")
+    (on_all,) = json.loads(everywhere.read_text()).values() if everywhere.exists() else (None,)
     return Score(
         name,
         seed,
@@ -84,7 +99,8 @@ def _read(path: Path, name: str, seed: int, epochs: int) -> Score:
         _rhos(student),
         _rhos(teacher),
         {key: (value["pairs"], value["total"]) for key, value in student["sets"].items()},
-        _rhos(*json.loads(everywhere.read_text()).values()) if everywhere.exists() else None,
+        _rhos(on_all) if on_all else None,
+        on_all["out_of_vocabulary"] if on_all else 0,
     )
 
 
@@ -110,6 +126,23 @@ def shown(rho: float | None) -> str:
 def share(rho: float | None, of: float | None) -> str:
     """Per cent, where that makes sense."""
     return f"{rho / of:.1%}" if rho is not None and of is not None and of > 0 else "–"
+
+
+def percent(shares: Sequence[float]) -> str:
+    """Mean, and with several the standard deviation."""
+    mean = f"{100 * fmean(shares):.2f}"
+    return f"{mean} ± {100 * stdev(shares):.2f}%" if len(shares) > 1 else f"{mean}%"
+
+
+def larger(scores: Sequence[Score]) -> str:
+    """Says it where students are no smaller than what they stand for; else nothing."""
+    names = sorted({score.name for score in scores if score.share >= 1})
+    if not names:
+        return ""
+    return (
+        f"No smaller than the teacher: {', '.join(names)}. Students of characters and n-grams hardly grow with the"
+        " number of words: they save something where the teacher has many (--words)."
+    )
 
 
 def found_pairs(score: Score) -> str:

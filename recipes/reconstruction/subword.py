@@ -3,10 +3,11 @@
 import argparse
 import json
 import re
+from collections import defaultdict
 from pathlib import Path
 from statistics import fmean
 
-from scores import FEWEST, Score, found_pairs, markdown, over_seeds, read_scores, shown
+from scores import FEWEST, Score, found_pairs, larger, markdown, over_seeds, percent, read_scores, shown
 
 from alone_fairseq.charts import chart
 from alone_fairseq.checkpoint.files import replacing
@@ -48,11 +49,12 @@ def similarity(scores: list[Score], distances: list[str], epochs: list[int], of:
 
 def analogy(found: dict) -> str:
     groups = list(next(iter(found.values()))["groups"])
-    rows = []
+    rows, seeds = [], defaultdict(list)
     for file, result in found.items():
         student = re.match(r"highway-(.+)-seed\d+-", file)
-        name = student[1] if student else "teacher"
-        shown = (result["groups"][group] for group in groups)
+        seeds[student[1] if student else "teacher"].append(result["groups"])
+    for name, results in seeds.items():
+        shown = ([result[group] for result in results] for group in groups)
         paper = (f"{score:.2f}%" for score in ANALOGY[name]) if name in ANALOGY else ("–", "–")
         rows.append((name, *map(accuracy, shown), *paper))
     questions = next(iter(found.values()))["groups"]
@@ -61,8 +63,9 @@ def analogy(found: dict) -> str:
     return f"{markdown(heads, rows, left=1)}\n\n3CosMul; questions whose words the teacher has: {counted}."
 
 
-def accuracy(group: dict) -> str:
-    return f"{group['3CosMul']:.2%}" if group["questions"] else "none"
+def accuracy(seeds: list[dict]) -> str:
+    """Of one group of questions; all seeds have the same words, hence the same questions."""
+    return percent([seed["3CosMul"] for seed in seeds]) if seeds[0]["questions"] else "none"
 
 
 def plot(scores: list[Score], distances: list[str], epochs: list[int], file) -> None:
@@ -100,9 +103,11 @@ def main() -> None:
     )
     print(f"Teacher: {shown(scores[0].mean_teacher)} (the paper's, on WordSim-353, MEN and Rare Words: 0.50).\n")
     print(similarity(scores, distances, epochs, "mean_rho"))
-    print("\nMean rho, all pairs, whether the words were learnt or not\n")
+    print(f"\nMean rho of the same sets, all pairs; {scores[0].new:,} of their words were not learnt\n")
     print(similarity(scores, distances, epochs, "mean_everywhere"))
     print(f"\n{scores[0].parameters:,} parameters, {scores[0].share:.1%} of the teacher's values.")
+    if warning := larger(scores):
+        print(warning)
     if arguments.plot:
         with replacing(arguments.plot, force=True) as file:
             plot(scores, distances, epochs, file)

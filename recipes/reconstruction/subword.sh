@@ -11,7 +11,7 @@
 #   --vectors FILE      the teacher: word2vec, GloVe, fastText or .npz, frequent words first
 #   --pairs DIR         files of word pairs: WordSim-353, MEN, Rare Words, ...
 #   --questions DIR     files of analogy questions (none: no Table 2)
-#   --words N           words that are learnt, the first ones (5000)
+#   --words N           words that are learnt, the first ones; or all (all)
 #   --case NAME         lower: words in lower case only, and pairs in lower case; or any (lower)
 #   --distances "NAME ..."  manhattan, euclidean, squared, linf, cosine ("manhattan squared linf cosine")
 #   --epochs "N ..."    of Table 1, growing ("0 10 20 30 50")
@@ -33,7 +33,7 @@ set -euo pipefail
 vectors=
 pairs=
 questions=
-words=5000
+words=all
 case=lower
 distances="manhattan squared linf cosine"
 epochs="0 10 20 30 50"
@@ -51,7 +51,8 @@ recipes=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 . "$recipes/lib/options.sh"
 parse_options "vectors pairs questions words case distances epochs analogy_epochs neighbours_of lr dropout seeds jobs
   work stage stop_stage" "$@"
-numbers words analogy_epochs jobs
+[[ $words == all ]] || numbers words
+numbers analogy_epochs jobs
 one_of stage {1..5}
 one_of stop_stage {1..5}
 one_of case lower any
@@ -87,12 +88,14 @@ grid() {
   done
 }
 
-# trained_files PREFIX: the students of the first seed, as initialised and after the analogy's epochs.
+# trained_files PREFIX SEED...: the students, as initialised and after the analogy's epochs.
 trained_files() {
-  local distance seed=seed${seeds%% *}
-  echo "$work/$1-random-$seed/$1-random-$seed-epoch-0.safetensors"
-  for distance in $distances; do
-    echo "$work/$1-$distance-$seed/$1-$distance-$seed-epoch-$analogy_epochs.safetensors"
+  local distance seed
+  for seed in "${@:2}"; do
+    echo "$work/$1-random-seed$seed/$1-random-seed$seed-epoch-0.safetensors"
+    for distance in $distances; do
+      echo "$work/$1-$distance-seed$seed/$1-$distance-seed$seed-epoch-$analogy_epochs.safetensors"
+    done
   done
 }
 
@@ -102,20 +105,20 @@ if in_stage 3; then
   python "$here/subword.py" --work "$work" --distances "$distances" --epochs "$epochs" --plot "$work/similarity.png"
 fi
 
-if [[ -n $questions ]] && run_stage 4 "analogy" "$work/analogy.json"; then
-  mapfile -t files < <(trained_files highway)
+if [[ -n $questions ]] && in_stage 4; then
+  echo "stage 4: analogy"
+  # shellcheck disable=SC2086  # seeds are several words
+  mapfile -t files < <(trained_files highway $seeds)
   for file in "${files[@]}"; do need 2 "$file"; done
   alone analogy --vectors "$teacher" "${files[@]}" --questions "$questions"/* "${cased[@]}" --learnt-only --json \
     > "$work/analogy.json.tmp"
   publish "$work/analogy.json"
-fi
-if [[ -e $work/analogy.json ]] && in_stage 4; then
   python "$here/subword.py" --work "$work" --analogy "$work/analogy.json"
 fi
 
 if in_stage 5; then
   prefix=plain
   [[ -z $questions ]] || prefix=highway
-  mapfile -t files < <(trained_files "$prefix")
+  mapfile -t files < <(trained_files "$prefix" "${seeds%% *}")
   show_neighbours "$neighbours_of" "${files[@]}"
 fi

@@ -91,6 +91,7 @@ from alone_fairseq.vectors import read_vectors
 print(read_vectors(sys.argv[1], limit=1).matrix.shape[1])' "$teacher")
 
 setting=(--grid)
+chosen=
 if [[ $grid == no ]]; then
   choices=()
   for lr in "${rates[@]}"; do
@@ -99,7 +100,7 @@ if [[ $grid == no ]]; then
   done
   lr=$(python "$recipes/reconstruction/tagging_table.py" --best "${choices[@]}")
   setting=(--lr "$lr")
-  [[ -e $work/CHAR-seed1.json ]] || cp "$work/lr-$lr.json" "$work/CHAR-seed1.json"  # the same training
+  chosen=$work/lr-$lr.json
 fi
 
 for seed in "${seed_list[@]}"; do
@@ -107,7 +108,13 @@ for seed in "${seed_list[@]}"; do
     case $system in
       FULL) options=(--model full --dim "$dim") ;;
       FULL+EMB) options=(--model full+emb --vectors "$teacher") ;;
-      CHAR) options=(--model char --dim "$dim") ;;
+      CHAR)
+        options=(--model char --dim "$dim")
+        if [[ -n $chosen && $seed == 1 && ! -e $work/CHAR-seed1.json ]]; then  # that training has been done
+          cp "$chosen" "$work/CHAR-seed1.json.tmp"
+          publish "$work/CHAR-seed1.json"
+        fi
+        ;;
       *)
         for one in "${taught[@]}"; do
           tag "$work/CHAR(${one%%=*})-seed$seed.json" "CHAR(${one%%=*}), seed $seed" \

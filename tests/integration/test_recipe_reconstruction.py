@@ -65,6 +65,8 @@ def test_subword(data, tmp_path):
     assert "unheard: not among the words that are learnt" in text
     assert re.search(r"^ax\tplain-random-seed1-epoch-0\.safetensors\t", text, re.M)
     assert re.search(r"^ax\tplain-cosine-seed1-epoch-2\.safetensors\t", text, re.M)
+    assert "of the same sets, all pairs; 1 of their words were not learnt" in text
+    assert "No smaller than the teacher: plain-cosine, plain-random." in text
     (everything,) = json.loads((tmp_path / "plain-cosine-seed1" / "epoch-2-all.json").read_text()).values()
     assert everything["out_of_vocabulary"] == 1 and everything["sets"]["some"]["pairs"] == 21
     line = ["--vectors", data / "vectors.vec", "--pairs", data / "pairs", "--work", tmp_path, *grid]
@@ -127,10 +129,13 @@ def test_the_analogy_table_has_the_paper_s_figures_beside_ours(tables):
         return {"groups": named}
 
     found = {"teacher.npz": space(0.5, None), "highway-random-seed1-epoch-0.safetensors": space(0.25, None)}
+    found["highway-linf-seed1-epoch-10.safetensors"] = space(0.3, None)
+    found["highway-linf-seed2-epoch-10.safetensors"] = space(0.4, None)
     found["highway-euclidean-seed1-epoch-10.safetensors"] = space(0.3, None)
     text = tables("subword").analogy(found)
     assert "| teacher | 50.00% | none | 57.42% | 59.58% |" in text
     assert "| random | 25.00% | none | 65.21% | 1.13% |" in text
+    assert "| linf | 35.00 ± 7.07% | none | 45.68% | 1.74% |" in text, "of two seeds"
     assert "| euclidean | 30.00% | none | – | – |" in text, "a distance that the paper's table does not have"
     assert "semantic 10 of 20, syntactic 0 of 20" in text
 
@@ -158,5 +163,9 @@ def test_means_and_deviations_over_seeds(tables, tmp_path):
     assert module.over_seeds(scores, lambda score: score.rho.get("one")) == "0.300 ± 0.141"
     assert [score.mean_rho for score in scores] == pytest.approx([0.4, 0.5, 0.6]), "a set of 19 pairs is left out"
     assert module.over_seeds(scores[:1], lambda score: score.mean_rho) == "0.400"
+    rhos = {"one": {"rho": 0.4}, "two": {"rho": 0.2}, "few": {"rho": 0.9}}
+    (folder / "epoch-5-all.json").write_text(json.dumps({"student": {"sets": rhos, "out_of_vocabulary": 7}}))
+    (last,) = (score for score in module.read_scores(tmp_path) if score.seed == 10)
+    assert last.mean_everywhere == pytest.approx(0.3) and last.new == 7, "the same sets as in mean_rho"
     assert module.over_seeds([], lambda score: 1.0) == "not run"
     assert module.share(0.3, 0.6) == "50.0%" and module.share(0.3, -0.6) == "–"

@@ -105,6 +105,8 @@ def test_tagging_compares_all_systems_with_the_paper(data, tmp_path):
     again = tagging(data, tmp_path, *given, "--systems", "CHAR(D)")
     assert again.returncode == 0 and again.stdout.count("done already") == 3
     assert files(tmp_path) == before
+    second = tagging(data, tmp_path, "--lrs", "0.001 0.01", "--systems", "CHAR", "--seeds", "2")
+    assert second.returncode == 0 and "| CHAR | 2 |" in second.stdout
     (other := tmp_path / "other").write_bytes(b"another student")
     line = refusal(tagging(data, tmp_path, "--lrs", "0.001 0.01", "--students", f"Dcos={other}"))
     assert "made with other settings, 'student " in line

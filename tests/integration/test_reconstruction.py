@@ -184,6 +184,15 @@ def test_bad_settings_get_one_line(teacher, tmp_path, line, message):
     assert "\n" not in str(error.value)
 
 
+def test_flags_that_a_student_does_not_have_are_named(teacher, tmp_path):
+    log = train(teacher, tmp_path, "--hidden-dim 4 --ngrams 9 --global-random 3", "student_char_bilstm")
+    for flag in ("--hidden-dim", "--ngrams"):
+        assert f"{flag} has no effect: --student char-bilstm does not have it" in log
+    assert log.count("have no effect") == 1 and log.count("has no effect") == 2
+    for arch in SMALL:
+        assert "no effect" not in train(teacher, tmp_path / arch, "--no-save", arch)
+
+
 def test_other_words_and_other_filters_are_refused(trained, teacher, tmp_path):
     vectors = read_vectors(teacher)
     write_vectors(tmp_path / "other.vec", Vectors([*WORDS[:-1], "other"], vectors.matrix))

@@ -139,6 +139,8 @@ def test_command(files, capsys):
     assert f"{expected.accuracy('3CosMul'):.2%}" in out and "questions: syntactic: gram1-comparative" in out
     assert main([*command, "--limit", "2"]) == 0
     assert "0 of 133" in capsys.readouterr().out
+    assert main([*command, f"{files}/plain.txt"]) == 1
+    assert "plain: two files of questions have this name" in capsys.readouterr().err
 
 
 def test_neighbours_are_gensim_s(files, keyed, capsys):

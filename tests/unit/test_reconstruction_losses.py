@@ -1,10 +1,12 @@
 """Distances and the global loss against arithmetic on single numbers."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from alone_fairseq.reconstruction import criterion
 from alone_fairseq.reconstruction.losses import DISTANCES, global_loss, nearest, random_others
 
 MADE = [[1.0, -2.0, 0.5], [0.0, 3.0, 4.0]]
@@ -75,3 +77,35 @@ def test_random_words_are_all_others_and_never_the_word_itself():
     assert drawn.shape == (4, 200)
     for word in range(4):
         assert set(drawn[word].tolist()) == set(range(4)) - {word}
+
+
+def test_the_criterion_compares_with_the_nearest_words_and_with_words_drawn(monkeypatch):
+    """Local and global loss, the latter over both kinds of words, by their original vectors."""
+    matrix = torch.randn(9, 3, generator=torch.Generator().manual_seed(1))
+    made = torch.randn(2, 3, generator=torch.Generator().manual_seed(2)).requires_grad_()
+    words, drawn = torch.tensor([4, 7]), torch.tensor([[0, 1, 2], [3, 5, 0]])
+    monkeypatch.setattr(criterion, "random_others", lambda words, total, count: drawn[:, :count])
+    task = SimpleNamespace(teacher=SimpleNamespace(matrix=matrix.numpy()))
+    sample = {"net_input": {"words": words}, "target": matrix[words]}
+
+    def gradient(**options):
+        settings = {"distance": "mean-squared", "global_neighbours": 2, "global_random": 3, **options}
+        loss, size, logged = criterion.EmbeddingReconstructionCriterion(task, **settings)(
+            lambda words: made, sample
+        )
+        assert size == 2 and logged["loss"] == loss
+        return loss, torch.autograd.grad(loss, made)[0]
+
+    def similar(n, others):
+        u, e = made[n].tolist(), matrix[words[n]].tolist()
+        return sum((cosine(u, v) - cosine(e, v)) ** 2 for v in others) / len(others)
+
+    vectors, expected = matrix.tolist(), 0.0
+    for n, word in enumerate(words.tolist()):
+        by_cosine = sorted(set(range(9)) - {word}, key=lambda v: -cosine(vectors[word], vectors[v]))
+        expected += SCALAR["mean-squared"](made[n].tolist(), vectors[word])
+        expected += similar(n, [vectors[v] for v in by_cosine[:2] + drawn[n].tolist()])
+    both, step = gradient(global_loss=True)
+    assert both.item() == pytest.approx(expected, rel=1e-5)
+    local, local_step = gradient(global_loss=False)
+    assert local < both and not torch.allclose(step, local_step)

@@ -136,6 +136,16 @@ def test_teacher_and_student_side_by_side(files, capsys):
     assert as_written == {"rho": None, "low": None, "high": None, "pairs": 0, "total": len(PAIRS)}
 
 
+def test_a_student_whose_training_has_diverged_is_refused(files, capsys):
+    student = build_student(StudentConfig(student="words", alone_inter_dim=4), WORDS[:10], 5)
+    next(student.parameters()).data[0] = float("nan")
+    (files / "student.safetensors").write_bytes(content(student))
+    given = ["--vectors", f"{files}/student.safetensors", "--pairs", f"{files}/set.txt"]
+    assert main(["similarity", *given]) == 1
+    (told,) = capsys.readouterr().err.splitlines()
+    assert "student.safetensors: has weights that are not finite" in told
+
+
 def test_vectors_without_any_pair_have_no_share_of_the_first(files, capsys):
     write_vectors(files / "few.vec", Vectors(WORDS[:1], MATRIX[:1]))
     order = np.argsort([-cosine(MATRIX[0].tolist(), MATRIX[n].tolist()) for n in (1, 2, 3)])
@@ -168,6 +178,11 @@ def test_a_student_counts_its_own_parameters_and_makes_vectors_for_other_words(f
         assert result["parameters"] == student.parameter_count and result["bytes"] == 4 * student.parameter_count
         assert result["out_of_vocabulary"] == count and result["words"] == 10 + count
         assert result["sets"]["set"]["pairs"] == pairs
+    # With a limit one would be cut and the other not.
+    for more, share in (([], f"{student.parameter_count / 200:.1%}"), (["--limit", "10"], "–")):
+        assert main(["similarity", *given, "--pairs", f"{files}/set.txt", *more]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert next(line for line in lines if line.startswith("student")).endswith(f" {share}")
     # Words that it has learnt in capitals are not made anew in lower case.
     learnt = build_student(student.settings, [word.upper() for word in WORDS[:10]], 5)
     (files / "student.safetensors").write_bytes(content(learnt))

@@ -241,6 +241,8 @@ def test_the_grid_is_the_paper_s_and_dev_chooses(files, monkeypatch, capsys):
         (["--model", "char", "--student", "f", "--dim", "5"], "--dim is that of the student"),
         (["--model", "char", "--grid", "--lr", "1"], "--grid chooses"),
         (["--model", "char", "--lr", "0"], "--lr must be above 0"),
+        (["--model", "char", "--lr", "inf"], "--lr must be above 0, and finite"),
+        (["--model", "char", "--seed", "-1"], "--seed must be 0 or more"),
         (["--model", "char", "--dropout", "1"], "--dropout must be 0 or more and below 1"),
         (["--model", "char", "--student", "missing.safetensors"], "missing.safetensors: not there"),
     ],

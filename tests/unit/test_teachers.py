@@ -141,6 +141,14 @@ def test_each_model_tells_topics_apart(text, tmp_path, model, capsys):
     assert (tmp_path / "one.vec").read_bytes() != (tmp_path / "two.vec").read_bytes()
 
 
+def test_glove_needs_words_that_stand_together(tmp_path, capsys):
+    (tmp_path / "corpus").write_text("one\ntwo\n" * 5)
+    command = ["teacher", str(tmp_path / "corpus"), "--model", "glove", "--output", str(tmp_path / "f.vec")]
+    assert main(command) == 1
+    assert "no two words of the corpus stand near each other" in capsys.readouterr().err
+    assert not (tmp_path / "f.vec").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -2,6 +2,7 @@
 
 import gzip
 import lzma
+from codecs import BOM_UTF8
 
 import numpy as np
 import pytest
@@ -40,6 +41,8 @@ FORMATS = {
     "binary": binary(),
     "binary without line breaks": binary(end=b""),  # as gensim writes
     "GloVe": text(*ROWS),
+    "a byte order mark": BOM_UTF8 + text("4 3", *ROWS),
+    "a byte order mark and no header": BOM_UTF8 + text(*ROWS),
     "gzip": gzip.compress(binary()),
     "xz": lzma.compress(text(*ROWS)),
 }
@@ -93,6 +96,8 @@ BAD = {
     "blank line": (text("a 1 2", "", "b 1 2"), "line 2: 0 values"),
     "twice": (text("2 2", "a 1 2", "a 3 4"), "line 3: the word 'a' is there already, in line 2"),
     "space": (text("2 2", "new 1 2", "new york 1 2"), "line 3: the word has a space in it"),
+    "space in the first word": (text("2 2", "San José 1 2", "b 1 2"), "line 2: the word has a space in it"),
+    "digits with underscores": (text("a_b 1 2", "b 1 1_0"), "line 2: '1_0' is not a number"),
     "no word": (text("a 1 2", " 1 2"), "line 2: the word '' is empty"),
     "NaN": (text("2 2", "a 1 2", "b 1 nan"), "line 3: the vector of 'b' has values that are not finite"),
     "infinite": (text("a 1 2", "b 1 1e999"), "line 2: the vector of 'b' has values that are not finite"),

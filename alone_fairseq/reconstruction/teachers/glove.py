@@ -14,6 +14,7 @@ import torch
 from scipy.sparse import csr_array
 from torch import Tensor
 
+from alone_fairseq.errors import UserError
 from alone_fairseq.reconstruction.teachers.corpus import Corpus
 from alone_fairseq.vectors import Vectors
 
@@ -39,7 +40,13 @@ class GloVeSettings:
 def train(
     corpus: Corpus, counts: csr_array, settings: GloVeSettings, progress: Callable[[int, float], object]
 ) -> Vectors:
-    """Fit vectors to co-occurrence counts, (V, V); ``progress`` is told of cells done and the mean of J."""
+    """Fit vectors to co-occurrence counts, (V, V); ``progress`` is told of cells done and the mean of J.
+
+    Raises:
+        UserError: no words occur together.
+    """
+    if not counts.nnz:
+        raise UserError("no two words of the corpus stand near each other in a line; is it a word a line?")
     cells = counts.tocoo()
     rows, columns = (torch.from_numpy(side.astype(np.int64)) for side in cells.coords)  # (cells)
     x = torch.from_numpy(cells.data)
