@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A small model of generated pairs, in a few minutes without a GPU, and the same headline at three lengths.
 #
-#   recipes/headline/demo.sh [--work DIR]
+#   recipes/headline/demo.sh [--work DIR] [-- options of fairseq-train]
 #
 #   --work DIR          for all that is made (work/headline-demo)
 
@@ -23,11 +23,11 @@ if [[ ! -e $pairs ]]; then
   publish "$pairs"
 fi
 echo "training, $work/demo.log"
-"$recipes/headline/run.sh" --pairs "$pairs" --work "$work" --size small --bpe-size 400 --stop-stage 6 -- \
+"$recipes/headline/run.sh" --pairs "$pairs" --work "$work" --size small --gpus 0 --bpe-size 400 --stop-stage 6 -- \
   --encoder-embed-dim 128 --encoder-ffn-embed-dim 256 --encoder-layers 2 \
   --decoder-embed-dim 128 --decoder-ffn-embed-dim 256 --decoder-layers 2 \
   --max-tokens 1024 --lr 3e-3 --warmup-updates 300 \
-  --max-update 2000 --keep-last-epochs 1 > "$work/demo.log" 2>&1 || die "failed, see the end of $work/demo.log"
+  --max-update 2000 --keep-last-epochs 1 "${rest[@]}" > "$work/demo.log" 2>&1 || die "failed, see the end of $work/demo.log"
 
 text="rescuers said on friday that 12 people were hurt when a mountain cable car came to a halt near falkental in thick fog ."
 echo "text  $text"

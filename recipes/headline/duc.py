@@ -81,23 +81,37 @@ def first_sentence(text: str, split: Callable[[str], list[str]], year: str) -> s
     first, *others = split(text) or [""]
     if len(first) < SHORT and others:
         first = f"{first.strip().removesuffix('.')} , {others[0]}"
-    first = " ".join(TreebankWordTokenizer().tokenize(first.lower()))
+    first = tokens(first.lower())
     dash = DASH.search(first)
     if dash and (")" in first[: dash.start()] or (year == "2003" and dash[1] == "_")):
         first = first[dash.end() :]
-    return first.replace("(", "-lrb-").replace(")", "-rrb-").replace("_", ",")
+    return brackets(first).replace("_", ",")
+
+
+def tokens(text: str) -> str:
+    return " ".join(TreebankWordTokenizer().tokenize(text))
+
+
+def brackets(text: str) -> str:
+    return text.replace("(", "-lrb-").replace(")", "-rrb-")
+
+
+def treebank(text: str) -> str:
+    """A text in the tokens of the Penn Treebank, as Gigaword's pairs are."""
+    return brackets(tokens(text))
 
 
 def documents(roots: list[Path], year: str) -> Iterator[tuple[Path, list[Path]]]:
     """Each document, in the order of sets and names, with its references."""
     pattern, reference = YEARS[year]
-    paths = sorted(
-        (path for root in roots for path in root.rglob(pattern) if path.is_file()),
-        key=lambda path: (path.parent.name, path.name),
-    )
-    for path in paths:
+    # Archives may lie there and be unpacked beside it: each file counts once.
+    paths = {
+        (path.parent.name, path.name): path for root in roots for path in root.rglob(pattern) if path.is_file()
+    }
+    for _, path in sorted(paths.items()):
         name = reference.format(set=path.parent.name[:-1].upper(), name=path.name.upper())
-        found = sorted(match for root in roots for match in root.rglob(name))
+        matches = {match.name: match for root in roots for match in root.rglob(name)}
+        found = [match for _, match in sorted(matches.items())]
         if len(found) != REFERENCES:
             sys.exit(f"{path}: has {len(found)} references named {name}; there must be {REFERENCES}")
         yield path, found

@@ -24,12 +24,12 @@ from alone_fairseq.checkpoint.files import replacing
 from alone_fairseq.errors import UserError
 
 NAME = re.compile(r"([a-z]{3}_eng_\d{6})\.xml\.gz")
-LEAF = re.compile(r" ([^\s()]+)\)")  # "(NN ferry)": a bracket in the text is -LRB- or -RRB-
+LEAF = re.compile(r" ([^ ()]+)\)")  # "(NN ferry)": a bracket in the text is -LRB- or -RRB-
 
 
 def leaves(parse: str) -> list[str]:
-    """The words of a parse, also of one whose brackets do not match."""
-    return LEAF.findall(parse)
+    """The words of a parse, also of one whose brackets do not match; "1 1/2" with a space of its own is two."""
+    return [word for leaf in LEAF.findall(parse) for word in leaf.split()]
 
 
 def pairs(lines: Iterable[str]) -> Iterator[tuple[list[str], list[str]]]:

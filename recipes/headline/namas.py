@@ -45,7 +45,7 @@ D = r"[#\d]"  # a digit, masked or not
 # Headlines with one of these words are messages to editors; with one of these tokens bylines, questions, lists.
 EDITORIAL = re.compile(
     rf"(?<![^\W_])(updates?{D}*|recasts|undated|grafs|corrects|retransmitting|dateline|writethru|recaps|inserts"
-    rf"|incorporates|adv{D}{D}|djlfx|edits|byline|repetition|background|thruout|quotes|attention|ny{D}{D}{D}|overline"
+    rf"|incorporates|adv{D}{D}+|djlfx|edits|byline|repetition|background|thruout|quotes|attention|ny{D}{D}{D}+|overline"
     r"|embargoed|ap|gmt|adds|embargo|urgent)(?![^\W_])"
 )
 UNWANTED = {"?", "i", ":", "-", "by", "-lrb-", "-rrb-"}

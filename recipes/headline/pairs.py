@@ -1,9 +1,10 @@
-"""Files of `text<TAB>headline` to the two sides of a parallel text, lower-cased, or the line that is at fault.
+"""Files of `text<TAB>headline` to the two sides of a parallel text, or the line that is at fault.
 
 usage: python pairs.py DIR OUTPUT [WORDS]
 
 Of DIR/train.tsv, valid.tsv and test.tsv, OUTPUT gets NAME.en and NAME.headline; texts are cut to their first
-WORDS words, if a number is given.
+WORDS words, if a number is given. Headlines get lower-case letters; texts keep theirs until they are tokens, for
+Moses tells by them what the full stop of a sentence is.
 """
 
 import sys
@@ -41,7 +42,7 @@ def main(folder: str, output: str, words: str = "") -> None:
     for name in SETS:
         pairs = read_pairs(Path(folder) / f"{name}.tsv")
         sides = {
-            "en": [" ".join(text.lower().split()[:limit]) for text, _ in pairs],
+            "en": [" ".join(text.split()[:limit]) for text, _ in pairs],
             "headline": [headline.lower() for _, headline in pairs],
         }
         for side, lines in sides.items():

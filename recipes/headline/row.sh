@@ -33,7 +33,7 @@ prepare_duc() {
   [[ -z $gigaword || -n $keep_digits ]] || mask+=(--digits)
   [[ -z $gigaword || -n $no_unk ]] || mask+=(--known "$source/known.txt")
   for year in 2003 2004; do
-    python "$here/mask.py" "$1/$year.text" "${mask[@]}" > "$1/$year.input"
+    python "$here/mask.py" "$1/$year.text" ${words:+--words "$words"} "${mask[@]}" > "$1/$year.input"
   done
 }
 
@@ -58,7 +58,8 @@ write_headlines() {
   local texts wanted=()
   texts=$(texts_of "$1")
   [[ $2 == free ]] || wanted=(--desired-length "$2")
-  alone translate --checkpoint "$averaged" --data "$bin" "${wanted[@]}" --beam "$beam" < "$texts" > "$3.best"
+  alone translate --checkpoint "$averaged" --data "$bin" "${wanted[@]}" --beam "$beam" < "$texts" > "$3.best.tmp"
+  publish "$3.best"
   alone translate --checkpoint "$averaged" --data "$bin" "${wanted[@]}" --beam "$nbest" --nbest "$nbest" \
     < "$texts" > "$3.candidates"
   alone rerank --candidates "$3.candidates" --nbest "$nbest" --source "$texts" --data "$bin" --stem > "$3.reranked.tmp"

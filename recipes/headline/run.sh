@@ -90,9 +90,7 @@ one_of stop_stage {1..8}
 [[ $size == base ]] || small
 bpe_size=${bpe_size:-16000}
 numbers seed bpe_size workers processes ${words:+words} ${max_minutes:+max_minutes} ${gpus:+gpus!}
-for length in $lengths; do
-  [[ $length =~ ^[1-9][0-9]{0,8}$ ]] || die "--lengths must be whole numbers above 0, and '$length' is none"
-done
+number_lists lengths
 [[ -n $dry_run || -n $gigaword$pairs ]] || die "--gigaword DIR or --pairs DIR is missing; see $0 --help"
 [[ -z $gigaword || -z $pairs ]] || die "--gigaword or --pairs, not both"
 [[ -n $gigaword || -z $keep_digits$no_unk ]] || die "--keep-digits and --no-unk are for --gigaword"
@@ -101,20 +99,21 @@ done
 . "$recipes/lib/training.sh"
 . "$recipes/headline/row.sh"
 
-if ((5 <= stop_stage)); then
+if [[ -n $dry_run ]] || ((5 <= stop_stage)); then
   choose_devices
   row_arguments "$config" "$control"
   settings=("${row[@]}" "${base[@]}" "${optimisation[@]}" --keep-last-epochs "$average" --seed "$seed" "${rest[@]}")
+  check_training "${settings[@]}"
 fi
 if [[ -n $dry_run ]]; then
-  echo "${launch[*]@Q} BIN ${settings[*]@Q} ${device[*]@Q}"
+  echo "${launch[*]@Q} BIN --user-dir $(alone user-dir) ${settings[*]@Q} ${device[*]@Q}"
   exit
 fi
-irregular=()
+irregular=() irregular_sum=none
 if [[ -n $exceptions ]]; then
   mapfile -t found < <(find -L "$exceptions" -maxdepth 1 -name '*.exc' | sort)
   ((${#found[@]})) || die "--exceptions $exceptions: no *.exc in it; WordNet has noun.exc, verb.exc, adj.exc, adv.exc"
-  irregular=(--exceptions "${found[@]}")
+  irregular=(--exceptions "${found[@]}") irregular_sum=$(cat "${found[@]}" | cksum)
 fi
 
 make_folder "$work"
@@ -176,7 +175,7 @@ fi
 sets=(test)
 if [[ -n $duc ]]; then
   sets+=(duc2003 duc2004)
-  duc_settings="duc $duc"$'\n'$pair_settings
+  duc_settings="duc $duc"$'\n'"words $words"$'\n'$pair_settings
   same_settings "$work/duc/settings" "$duc_settings"
   if run_stage 4 "texts and references of DUC" "$work/duc"; then
     need 1 "$source"
@@ -200,7 +199,7 @@ if [[ -e $run/trained || -n $(epoch_checkpoints "$run") ]]; then
 fi
 
 if run_stage 5 "train, $run/train.log" "$run/trained"; then
-  echo "$run_settings" > "$run/settings"
+  keep_settings "$run/settings" "$run_settings"
   limit=()
   [[ -z $max_minutes ]] || limit=(--stop-time-hours "$(awk "BEGIN { print $max_minutes / 60 }")")
   train "$bin" "$run" "${settings[@]}" "${limit[@]}"
@@ -222,10 +221,12 @@ for set in "${sets[@]}"; do
       need 6 "$averaged"
       write_headlines "$set" "$length" "$name"
     fi
+    scoring="lengths ${length/free/$lengths}"$'\n'"exceptions $irregular_sum"
+    [[ ! -e $name.scored || $stage -gt 8 || $(< "$name.scored") == "$scoring" ]] || rm "$name.scored"
     if run_stage 8 "score $set, $length characters" "$name.scored"; then
       need 7 "$name.reranked"
       score_headlines "$set" "$length" "$name"
-      touch "$name.scored"
+      keep_settings "$name.scored" "$scoring"
     fi
   done
 done

@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from alone_fairseq.cli.arguments import positive
 from alone_fairseq.errors import UserError
 from alone_fairseq.lines import read_lines
 
@@ -14,7 +15,7 @@ def main() -> None:
     )
     parser.add_argument("--work", type=Path, default="work/headline", help="of run.sh (work/headline)")
     parser.add_argument("--run", required=True, metavar="NAME", help="a folder of a row in it")
-    parser.add_argument("--count", type=int, default=12, metavar="N", help="texts (12)")
+    parser.add_argument("--count", type=positive, default=12, metavar="N", help="texts (12)")
     arguments = parser.parse_args()
     raw = arguments.work / "text" / "raw"
     files = sorted(

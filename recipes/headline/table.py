@@ -32,7 +32,7 @@ from alone_fairseq.lines import read_lines
 
 # Of Table 3: the method, and the paper's embedding parameters, ROUGE-1, -2 and -L. All are LRPE+PE.
 ROWS = {
-    "lookup": ("Transformer+LRPE+PE", "8.3M", "32.29 11.49 28.03"),
+    "lookup": ("Transformer", "8.3M", "32.29 11.49 28.03"),
     "binary_512": ("+ALONE (Binary)", "0.5M", "31.60 11.12 27.25"),
     "real_512": ("+ALONE (Real number)", "0.5M", "31.96 11.50 27.74"),
     "binary_1024": ("+ALONE (Binary)", "1.0M", "32.51 11.48 28.08"),
@@ -151,8 +151,8 @@ def score_rows(runs: list[Run], test: Test, length: str) -> list[tuple]:
                     + (against_lookup(run, runs, test, length, kind), *printed)
                     + (f"{run.contents.updates:,}", f"{run.minutes:.0f}")
                 )
-        if not found:
-            rows.append((method, name, *[NOT_RUN] * 8, size, paper, NOT_RUN, NOT_RUN))
+        if not any(run.control == PRINTED[-1] for run in found):
+            rows.append((method, name, CONTROLS[PRINTED[-1]], *[NOT_RUN] * 7, size, paper, NOT_RUN, NOT_RUN))
     for label, scores in test.marks.items():
         rows.append((label, "–", "–", "–", "–", "–", *percent(scores), *["–"] * 5))
     return rows
@@ -206,6 +206,8 @@ def main() -> None:
             f"{work}: no finished run has scores of {name} at --length {length}; see recipes/headline/run.sh"
         )
     exceptions = sorted(arguments.exceptions.glob("*.exc")) if arguments.exceptions else []
+    if arguments.exceptions and not exceptions:
+        parser.error(f"--exceptions {arguments.exceptions}: no *.exc in it")
     test = read_test(work, name, exceptions)
     lengths = wanted_lengths((run.folder for run in runs), name)
     heads, rows = (*HEADS, *PAPER, *TRAINING), score_rows(runs, test, length)

@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # Options of a recipe: --some-name VALUE sets the variable some_name, and no other names are accepted.
 
+unset CDPATH  # with which cd prints where it goes
+
 die() {
   echo "${0##*/}: error: $*" >&2
   exit 1
@@ -42,13 +44,26 @@ one_of() {
 
 # numbers NAME...: the named variables must be positive whole numbers; NAME! may be 0.
 numbers() {
-  local name range
+  local name value
   for name; do
-    range="above 0"
-    [[ $name != *! ]] || range="from 0 on" name=${name%!}
-    [[ ${!name} =~ ^[1-9][0-9]{0,8}$ || ${!name}$range == "0from 0 on" ]] ||
-      die "--${name//_/-} must be a whole number $range, not '${!name}'"
+    value=${name%!}
+    whole "$value" "$name" "a whole number" "${!value}"
   done
+}
+
+# number_lists NAME...: the same for several numbers, with spaces between them.
+number_lists() {
+  local name each values
+  for name; do
+    values=${name%!}
+    for each in ${!values}; do whole "${name%!}" "$name" "whole numbers" "$each"; done
+  done
+}
+
+whole() {
+  local range="above 0"
+  [[ $2 != *! ]] || range="from 0 on"
+  [[ $4 =~ ^[1-9][0-9]{0,8}$ || $4$range == "0from 0 on" ]] || die "--${1//_/-} must be $3 $range, not '$4'"
 }
 
 # check_row CONF NAME: the folder CONF must have a file for that row of the table.

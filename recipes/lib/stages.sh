@@ -59,6 +59,7 @@ publish() {
 
 # make_folder FOLDER: unless it is there.
 make_folder() {
+  [[ $1 != *:* ]] || die "--work $1: fairseq takes ':' in a path for the end of it; choose another --work"
   mkdir -p "$1" 2> /dev/null && [[ -w $1 ]] || die "$1: cannot be written to; choose another --work"
 }
 
@@ -73,6 +74,12 @@ lock() {
 
 unlock() {
   exec {lock}>&-
+}
+
+# keep_settings FILE SETTINGS
+keep_settings() {
+  echo "$2" > "$1.tmp"
+  publish "$1"
 }
 
 # same_settings FILE SETTINGS: refuse to go on from outputs of other settings. One a line: name value.

@@ -42,10 +42,13 @@ from sentencepiece import SentencePieceTrainer
 
 size, text, codes, workers = sys.argv[1:]
 with open(codes, "wb") as model:
-    SentencePieceTrainer.train(
-        input=text, model_writer=model, vocab_size=int(size), model_type="bpe", character_coverage=1.0,
-        minloglevel=1, num_threads=int(workers),
-    )
+    try:
+        SentencePieceTrainer.train(
+            input=text, model_writer=model, vocab_size=int(size), model_type="bpe", character_coverage=1.0,
+            minloglevel=1, num_threads=int(workers),
+        )
+    except RuntimeError as error:  # for most, the text does not give so many pieces
+        sys.exit(f"--bpe-size {size}: {str(error).splitlines()[-1]}")
 PYTHON
   fi
   rm "$codes.text"

@@ -19,7 +19,7 @@ count_gpus() {
 count_devices() {
   local machines=${2:-1} here=0
   [[ ${gpus:-} == 0 ]] || here=$(count_gpus)
-  gpus=${gpus:-$((here * machines))}
+  gpus=${gpus:-$((here * machines < $1 ? here * machines : $1))}
   count=$((gpus ? gpus : ${processes:?}))
   ((gpus == 0 || processes == 1)) || die "--processes is for training without GPUs: leave it out, or add --gpus 0"
   (($1 % count == 0)) || die "$count $( ((gpus)) && echo GPUs || echo processes) do not divide the" \
@@ -45,7 +45,7 @@ use_devices() {
     export MALLOC_TRIM_THRESHOLD_=${MALLOC_TRIM_THRESHOLD_:-17179869184}
   fi
   if ((count == 1)); then
-    launch=(fairseq-train)
+    launch=(python "$lib/fairseq_train.py")
     device+=(--distributed-world-size 1)
     return
   fi
@@ -75,6 +75,13 @@ train() {
     --save-dir "$run/checkpoints" --no-last-checkpoints ${newest:+--restore-file "$newest"} \
     --skip-invalid-size-inputs-valid-test \
     --log-format simple --log-interval 50 2>&1 | tee -a "${log:-$run/train.log}"
+}
+
+# check_training ARGUMENT...: what stands behind -- is known to fairseq-train.
+check_training() {
+  local told
+  ((${#rest[@]} == 0)) || told=$(python "$lib/check_arguments.py" --user-dir "$(alone user-dir)" "$@" 2>&1) ||
+    die "${told##*: error: }"
 }
 
 # average_newest RUN COUNT OUTPUT: of the newest epochs, COUNT at most.

@@ -76,6 +76,8 @@ numbers seed bpe_size max_minutes cool_down ${size:+size}
 . "$recipes/lib/text.sh"
 . "$recipes/lib/training.sh"
 
+check_training "${task[@]}" "${model[@]}" "${optimisation[@]}" "${rest[@]}"
+
 text_settings="bpe $bpe"$'\n'"bpe_size $bpe_size"
 for set in "${sets[@]}"; do
   for lang in en de; do
@@ -141,7 +143,7 @@ if [[ -e $run/trained || -n $(epoch_checkpoints "$run") ]]; then
 fi
 
 if run_stage 3 "train, $run/train.log" "$run/trained"; then
-  echo "$run_settings" > "$run/settings"
+  keep_settings "$run/settings" "$run_settings"
   train "$bin" "$run" "${task[@]}" "${settings[@]}" \
     --stop-time-hours "$(awk "BEGIN { print $max_minutes / 60 }")"
   [[ -n $(epoch_checkpoints "$run") ]] || die "$run: the training ended within its first epoch; give it more time"
@@ -154,7 +156,7 @@ fi
 if run_stage 4 "cool down, $run/train.log" "$run/cooled/done"; then
   need 3 "$run/trained"
   rm -f "$run/averaged.pt" "$run"/*.{de,bleu}  # of a folder `cooled` that was removed
-  echo "cool_down $cool_down" > "$run/cooled/settings"
+  keep_settings "$run/cooled/settings" "cool_down $cool_down"
   trained=$(epoch_checkpoints "$run" | tail -n 1)
   cooling=$(python "$recipes/lib/cool_down.py" "$trained" "$cool_down")
   read -ra cooling <<< "$cooling"

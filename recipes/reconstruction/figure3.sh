@@ -56,8 +56,7 @@ for filter in $filters; do one_of filter real binary; done
 for base in $bases; do one_of base trained fixed; done
 [[ $shares != none ]] || shares=
 [[ $inter_dims != none ]] || inter_dims=
-# shellcheck disable=SC2034  # looked at by its name
-for number in $inter_dims $shares $seeds; do numbers number; done
+number_lists inter_dims shares seeds
 . "$recipes/lib/stages.sh"
 . "$recipes/reconstruction/students.sh"
 

@@ -53,8 +53,7 @@ one_of stop_stage {1..4}
 one_of case lower any
 for name in $students; do one_of name char_rnn char_cnn ngram_bag ngram_attention char_bilstm alone; done
 for loss in $losses; do one_of loss local global; done
-# shellcheck disable=SC2034  # looked at by its name
-for number in $seeds; do numbers number; done
+number_lists seeds
 . "$recipes/lib/stages.sh"
 . "$recipes/reconstruction/students.sh"
 

@@ -57,8 +57,7 @@ one_of stage {1..5}
 one_of stop_stage {1..5}
 one_of case lower any
 for distance in $distances; do one_of distance manhattan euclidean squared linf cosine; done
-# shellcheck disable=SC2034  # looked at by its name
-for number in $epochs $seeds; do [[ $number == 0 ]] || numbers number; done
+number_lists epochs! seeds
 [[ -z $questions || -d $questions ]] || die "--questions '$questions': no such folder"
 . "$recipes/lib/stages.sh"
 . "$recipes/reconstruction/students.sh"

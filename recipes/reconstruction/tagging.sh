@@ -46,7 +46,7 @@ read -ra names <<< "$systems"
 read -ra taught <<< "$students"
 read -ra seed_list <<< "$seeds"
 for system in "${names[@]}"; do one_of system FULL FULL+EMB CHAR 'CHAR(D)'; done
-for seed in "${seed_list[@]}"; do numbers seed; done
+number_lists seeds
 [[ -d $data ]] || die "--data '$data': no such folder; see $0 --help"
 [[ -r $teacher ]] || die "--teacher '$teacher': not there; see $0 --help"
 for one in "${taught[@]}"; do

@@ -68,9 +68,14 @@ test_set() {
 
 # fetch ADDRESS FILE: goes on with what an interrupted run has left.
 fetch() {
+  local status=0
   [[ ! -e $2 ]] || return 0
-  curl --fail --location --silent --show-error --retry 2 --continue-at - --output "$2.part" "$1" ||
-    { rm -f "$2.part" && curl --fail --location --silent --show-error --output "$2.part" "$1"; } || return 1
+  curl --fail --location --silent --show-error --retry 2 --continue-at - --output "$2.part" "$1" || status=$?
+  if [[ $status =~ ^(22|33|36)$ && -e $2.part ]]; then  # the server does not go on, or the part is all of it
+    rm "$2.part"
+    curl --fail --location --silent --show-error --retry 2 --output "$2.part" "$1" && status=0
+  fi
+  ((status == 0)) || return 1
   mv "$2.part" "$2"
 }
 

@@ -94,6 +94,8 @@ one_of stop_stage {1..8}
 bpe_size=${bpe_size:-32000}
 numbers seed bpe_size workers processes machines ${max_minutes:+max_minutes} ${gpus:+gpus!} machine!
 [[ -z $dropout || $dropout =~ ^0(\.[0-9]+)?$ ]] || die "--dropout must be a number from 0 to below 1, not '$dropout'"
+while [[ $dropout == *.*0 ]]; do dropout=${dropout%0}; done  # 0.20 is 0.2
+dropout=${dropout%.}
 [[ -z $variant || $variant =~ ^[A-Za-z0-9_.]+$ ]] || die "--variant must be letters and digits, not '$variant'"
 . "$recipes/lib/stages.sh"
 . "$recipes/lib/text.sh"
@@ -106,9 +108,10 @@ numbers seed bpe_size workers processes machines ${max_minutes:+max_minutes} ${g
 row_arguments "$config"
 run=$work/$config${variant:+-$variant}-seed$seed
 settings=("${row[@]}" "${base[@]}" "${optimisation[@]}" --keep-last-epochs "$average" --seed "$seed" "${rest[@]}")
-((stop_stage < 5)) || choose_devices
+((stop_stage < 5 && ${#dry_run} == 0)) || choose_devices
+check_training "${settings[@]}"
 if [[ -n $dry_run ]]; then
-  echo "${launch[*]@Q} BIN ${settings[*]@Q} ${device[*]@Q}"
+  echo "${launch[*]@Q} BIN --user-dir $(alone user-dir) ${settings[*]@Q} ${device[*]@Q}"
   exit
 fi
 ((machine == 0)) || stage=5 stop_stage=5
@@ -119,7 +122,11 @@ corpus=$work/corpus clean=$work/clean text=$work/text bin=$work/bin
 if [[ -n $data_dir && -e $corpus/settings && $machine == 0 ]]; then
   scratch "$work/given"
   link_corpus "$data_dir" "$work/given.tmp"
-  same_settings "$corpus/settings" "$(corpus_settings "$work/given.tmp")"
+  if [[ -L $corpus/train.en && ! -e $clean ]]; then
+    rm -r "$corpus"  # links, that nothing has been made of: the text may have been mended
+  else
+    same_settings "$corpus/settings" "$(corpus_settings "$work/given.tmp")"
+  fi
   rm -r "$work/given.tmp"
 fi
 
@@ -172,7 +179,7 @@ if run_stage 4 "binarise" "$bin"; then
   need 3 "$text"
   scratch "$bin"
   binarise "$text" "$bin.tmp" en de "${sets[@]}" --nwordssrc "$words_kept" --nwordstgt "$words_kept"
-  check_known "$bin.tmp"
+  check_known "$bin.tmp" "$kind"
   echo "$bin_settings" > "$bin.tmp/settings"
   publish "$bin"
   echo "V = $(words "$bin" en)"
@@ -195,7 +202,7 @@ else
 fi
 
 if run_stage 5 "train, $log" "$run/trained"; then
-  ((machine)) || echo "$run_settings" > "$run/settings"
+  ((machine)) || keep_settings "$run/settings" "$run_settings"
   limit=()
   [[ -z $max_minutes ]] || limit=(--stop-time-hours "$(awk "BEGIN { print $max_minutes / 60 }")")
   train "$bin" "$run" "${settings[@]}" "${limit[@]}" --tensorboard-logdir "$run/tensorboard"

@@ -28,6 +28,11 @@ own="row codes codebooks zero_probs work" taken="config variant"
 check_row "$recipes/wmt_en_de/conf" "$row"
 [[ $row == real_* || $row == binary_* ]] || die "--row $row has no filters; choose one of ALONE's"
 
+number_lists codes codebooks!
+for value in $zero_probs; do
+  [[ $value =~ ^(0(\.[0-9]+)?|1(\.0+)?)$ ]] || die "--zero-probs must be numbers from 0 to 1, not '$value'"
+done
+
 train_row --config "$row"  # c = 64, M = 8, p_o = 0.5
 for value in $codes; do
   [[ $value == 64 ]] || train_row --config "$row" --variant "c$value" -- --alone-codes "$value"

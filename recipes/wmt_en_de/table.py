@@ -145,6 +145,9 @@ def main() -> None:
         parser.error(f"{work}: no finished run; start with recipes/wmt_en_de/run.sh")
     references = read_lines(work / "clean" / "raw" / f"{TEST}.de")
     name, heads, runs = "table", HEADS, chosen(everything)
+    if not runs and not arguments.variants:
+        names = ", ".join(run.folder.name for run in everything)
+        parser.error(f"{work}: no finished run of a row of Table 2, only {names}; --variants shows all")
     rows = rows_of(runs, references)
     if arguments.variants:
         name, heads = "sweep", ("variant", *HEADS)

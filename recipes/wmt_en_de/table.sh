@@ -28,6 +28,7 @@ recipes=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 own="rows seeds work dropouts" taken="config seed dropout variant"
 . "$recipes/wmt_en_de/several.sh"
 one_of dropouts all first
+number_lists seeds
 for row in $rows; do
   check_row "$recipes/wmt_en_de/conf" "$row"
 done

@@ -4,8 +4,10 @@ import logging
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
+import time
 from argparse import Namespace
 from collections import Counter
 from contextlib import contextmanager, redirect_stdout
@@ -168,3 +170,26 @@ def refusal(result: subprocess.CompletedProcess) -> str:
 def files(folder: Path) -> dict[Path, tuple[int, int]]:
     """When each file was changed, and its size."""
     return {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in folder.rglob("*") if path.is_file()}
+
+
+def kill_when(command: list, ready, **variables: str) -> None:
+    """Start a recipe, and kill all of it as soon as ``ready()``."""
+    process = subprocess.Popen(
+        list(map(str, command)), env=environment(**variables), start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    deadline = time.monotonic() + 300
+    while not ready():
+        assert process.poll() is None, "it ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def fake(folder: Path, name: str, script: str) -> str:
+    """A PATH on which a command is this script."""
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(f"#!/usr/bin/env bash\n{script}\n")
+    (folder / name).chmod(0o755)
+    return os.pathsep.join([str(folder), environment()["PATH"]])

@@ -74,6 +74,7 @@ MONTHS = {
         story("Ferry sank off coast ap", f"{LONG} ."),
         story("Update3 ferry sank off coast", f"{LONG} ."),
         story("1st-Ld-Writethru ferry sank off", f"{LONG} ."),
+        story("Ny1234 ferry sank adv123", f"{LONG} ."),
         story("Ferry sank off coast ?", f"{LONG} ."),
         story("Ferry sank -LRB- off coast -RRB-", f"{LONG} ."),
     ],
@@ -112,8 +113,13 @@ def test_each_document_with_headline_and_text_gives_a_pair(extracted):
     assert found[0] == [f"{LONG.title()} .", "Ferry sank off Japan , 200 died ."]
     assert found[4] == [f"{LONG} said .", "Ferry Sank In Rain"]
     headlines = [headline for _, headline in found]
-    assert len(found) == 4 + 1 + 9
+    assert len(found) == 4 + 1 + 10
     assert not any("Without" in headline for headline in headlines), "it has no text, and gets none of the next"
+
+
+def test_a_space_in_a_word_of_a_parse_loses_nothing():
+    leaves = runpy.run_path(str(RECIPE / "gigaword.py"))["leaves"]
+    assert leaves("(NP (CD 1\u00a01/2) (NNS miles))") == ["1", "1/2", "miles"]
 
 
 def test_a_second_run_reads_nothing_again(extracted, tmp_path):
@@ -221,7 +227,7 @@ def write_duc(folder: Path, layout: str) -> Path:
                 model.write_text(f"Reference {letter} of\n {path.name}\n")
                 (model.parent / f"{group}.P.100.T.{letter}").write_text("of another task\n")
     other = folder / "DUC2004_Summarization_Documents/duc2004_testdata/task5/docs/d132d"
-    other.mkdir(parents=True)
+    other.mkdir(parents=True, exist_ok=True)
     (other / "XIE1").write_text("of another task")
     if layout == "archives":
         pack(
@@ -248,9 +254,12 @@ def prepare_duc(folder: Path) -> subprocess.CompletedProcess:
     return call("duc.py", "--duc", folder, "--unpack", folder.parent / "unpacked", "--output", output)
 
 
-@pytest.mark.parametrize("layout", ["archives", "unpacked"])
+@pytest.mark.parametrize("layout", ["archives", "unpacked", "both"])
 def test_duc(tmp_path, layout):
-    result = prepare_duc(write_duc(tmp_path / "DUC", layout))
+    folder = write_duc(tmp_path / "DUC", "archives" if layout == "both" else layout)
+    if layout == "both":
+        write_duc(tmp_path / "DUC", "unpacked")
+    result = prepare_duc(folder)
     assert result.returncode == 0, result.stderr
     assert "DUC 2004: 3 documents" in result.stdout and "DUC 2003: 1 documents" in result.stdout
     for year, documents in DUC.items():
@@ -299,12 +308,12 @@ def tsv(tmp_path) -> Path:
     return folder
 
 
-def test_pairs_are_lower_cased_and_cut(tsv, tmp_path):
+def test_pairs_are_cut_and_headlines_lower_cased(tsv, tmp_path):
     assert call("pairs.py", tsv, tmp_path, 3).returncode == 0
-    assert (tmp_path / "train.en").read_text() == "the text of\n" * 2
+    assert (tmp_path / "train.en").read_text() == "The Text of\n" * 2, "Moses looks at capitals"
     assert (tmp_path / "valid.headline").read_text() == "headline é\n" * 2
     assert call("pairs.py", tsv, tmp_path).returncode == 0
-    assert (tmp_path / "test.en").read_text() == "the text of it\n" * 2
+    assert (tmp_path / "test.en").read_text() == "The Text of it\n" * 2
 
 
 @pytest.mark.parametrize(

@@ -1,36 +1,30 @@
 """The headline recipe as a person runs it: from Gigaword and DUC to the table, and one line about bad input."""
 
+import importlib
 import json
-import os
+import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from commands import RECIPES, call, fake, kill_when, refusal
 from test_headline_data import DUC, write_duc, write_gigaword
 
-RECIPE = Path(__file__).parents[2] / "recipes" / "headline"
+from alone_fairseq.text import TextPipeline, TextSettings
+
+RECIPE = RECIPES / "headline"
 TINY = shlex.split(
     """-- --encoder-embed-dim 16 --decoder-embed-dim 16 --encoder-layers 1 --decoder-layers 1
     --encoder-ffn-embed-dim 16 --decoder-ffn-embed-dim 16 --max-epoch 1 --warmup-updates 2"""
 )
 
 
-def call(*command) -> subprocess.CompletedProcess:
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    environment = {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1"}
-    return subprocess.run(list(map(str, command)), env=environment, capture_output=True, text=True, timeout=1800)
-
-
 def recipe(*arguments) -> subprocess.CompletedProcess:
     return call(RECIPE / "run.sh", *arguments)
-
-
-def refusal(result: subprocess.CompletedProcess) -> str:
-    assert result.returncode != 0
-    (line,) = result.stderr.splitlines()
-    return line
 
 
 @pytest.mark.recipes
@@ -58,6 +52,14 @@ def test_gigaword_and_duc_to_the_table(tmp_path):
     assert json.loads((run / "test-5.best.lengths-5").read_text())["items"] == 1
     assert not list(work.glob("*.tmp"))
 
+    nowhere = call(sys.executable, RECIPE / "table.py", "--work", work, "--exceptions", tmp_path)
+    assert nowhere.returncode and "no *.exc in it" in nowhere.stderr
+    (tmp_path / "noun.exc").write_text("geese goose\n")
+    scored = recipe(*settings, "--exceptions", tmp_path, *TINY)
+    assert scored.returncode == 0 and scored.stdout.count("stage 8: score") == scored.stdout.count("characters\n")
+    assert "exceptions:none" not in json.loads((run / "test-5.reranked.rouge").read_text())["signature"]
+    assert recipe(*settings, *TINY).returncode == 0, "without them again"
+
     again = recipe(*settings, *TINY)
     assert again.returncode == 0 and again.stdout.count("done already") == len(again.stdout.splitlines())
     assert "'bpe_size 30'" in refusal(recipe(*settings, "--bpe-size", 40, *TINY))
@@ -70,10 +72,92 @@ def test_gigaword_and_duc_to_the_table(tmp_path):
     text = (work / "table.md").read_text()
     assert "| +ALONE (Real number) | real_512 | LRPE+PE | 1 | re-ranked | " in text
     assert "| 0.5M | 31.96 11.50 27.74 |" in text and "(p = " in text
-    assert "| +ALONE (Binary) | binary_1024 | not run |" in text
+    assert "| +ALONE (Binary) | binary_1024 | LRPE+PE | not run |" in text
     assert "| PREFIX, the text's first bytes |" in text and "| references against each other |" in text
     assert "nrefs:4|bytes:75" in text and "| 5 characters |" in text
     assert (work / "figure4.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.recipes
+def test_killed_it_goes_on_to_the_same_headlines(tmp_path):
+    """In its training, and while it writes headlines."""
+    pairs, whole, work = tmp_path / "pairs", tmp_path / "whole", tmp_path / "work"
+    call(sys.executable, RECIPE / "generate.py", "--output", pairs)
+    for path in pairs.iterdir():
+        path.write_text("".join(path.read_text().splitlines(True)[:60]))
+    options = ["--size", "small", "--bpe-size", 90, "--lengths", "20", "--gpus", 0]
+    line = ["--pairs", pairs, *options, *TINY, "--max-epoch", 4, "--max-tokens", 512]
+    assert recipe("--work", whole, *line).returncode == 0
+    run = work / "real_512-lrpe_pe-seed1"
+    log, stopped = run / "train.log", tmp_path / "stopped"
+    kill_when(
+        [RECIPE / "run.sh", "--work", work, *line],
+        lambda: log.exists() and "begin training epoch 3" in log.read_text(),
+    )
+    assert not (run / "trained").exists()
+    stopped.touch()
+    script = f"""
+        if [[ -e {stopped} && "$*" == translate*--nbest* ]]; then echo half; touch {stopped}.here; sleep 600; fi
+        export PATH=${{PATH#*:}}
+        exec alone "$@"
+    """
+    path = fake(tmp_path / "bin", "alone", script)
+    kill_when([RECIPE / "run.sh", "--work", work, *line], Path(f"{stopped}.here").exists, PATH=path)
+    assert (run / "test-20.best").exists() and not (run / "test-20.reranked").exists()
+    assert recipe("--work", work, *line).returncode == 0
+    for name in ("best", "reranked", "reranked.rouge", "best.lengths-20"):
+        assert (run / f"test-20.{name}").read_text() == (whole / run.name / f"test-20.{name}").read_text()
+    shown = call(sys.executable, RECIPE / "show.py", "--work", work, "--run", run.name, "--count", 2)
+    assert shown.stdout.count("reference ") == 2 and shown.stdout.count("\n20 ") == 2
+
+
+@pytest.mark.recipes
+def test_the_demo_writes_a_headline_at_three_lengths(tmp_path):
+    result = call(RECIPE / "demo.sh", "--work", tmp_path, "--", "--max-update", 3)
+    assert result.returncode == 0, result.stderr + (tmp_path / "demo.log").read_text()[-2000:]
+    assert re.findall(r"^ +(\d+)  .* \(\d+\)$", result.stdout, re.M) == ["30", "50", "75"]
+
+
+@pytest.mark.recipes
+def test_own_text_is_read_as_the_training_text_was(tmp_path):
+    """Moses tells full stops by capital letters, which are gone after it."""
+    pairs, work = tmp_path / "pairs", tmp_path / "work"
+    pairs.mkdir()
+    text = "The ferry sank off the coast. Police met Mr. Smith on Jan. 5 in St. Louis. It rained."
+    for name in ("train", "valid", "test"):
+        (pairs / f"{name}.tsv").write_text(f"{text}\tferry sinks\n" * 3)
+    line = ["--pairs", pairs, "--work", work, "--size", "small", "--bpe-size", 20, "--stop-stage", 3]
+    assert recipe(*line).returncode == 0
+    trained = (work / "text" / "test.en").read_text().splitlines()[0]
+    assert TextPipeline(TextSettings.load(work / "bin" / "tokenizer.json"), "en").encode(text) == trained
+    assert "coast ." in trained.replace("@@ ", "") and trained == trained.lower()
+
+
+def test_texts_are_masked_like_the_pairs(tmp_path):
+    (tmp_path / "known").write_text("a\nferry\nwith\n###\npeople\n.\n,\n-lrb-\n-rrb-\nsank\n")
+    (tmp_path / "text").write_text("A ferry (red) with 200 people, sank.\n")
+    line = ["--raw", "--digits", "--known", tmp_path / "known"]
+    result = call(sys.executable, RECIPE / "mask.py", tmp_path / "text", *line)
+    assert result.stdout == "a ferry -lrb- <unk> -rrb- with ### people , sank .\n"
+    result = call(sys.executable, RECIPE / "mask.py", tmp_path / "text", *line, "--words", 2)
+    assert result.stdout == "a ferry\n"
+
+
+def test_rows_of_the_table_that_were_not_run_stay_in_it(tables):
+    """Beside runs of the same row that are told no length."""
+    run = tables.Run(Path(), "lookup", "none", 1, SimpleNamespace(embedding_parameters=1, updates=2), 3.0)
+    test = SimpleNamespace(name="test", marks={}, scores=lambda path: np.zeros((1, 3)))
+    rows = [row for row in tables.score_rows([run], test, "75") if row[1] == "lookup"]
+    assert [(row[0], row[2]) for row in rows] == [("Transformer", "PE")] * 2 + [("Transformer", "LRPE+PE")]
+    assert rows[-1][3] == "not run" and "32.29 11.49 28.03" in rows[-1]
+
+
+@pytest.fixture
+def tables(monkeypatch):
+    """table.py as a module."""
+    monkeypatch.syspath_prepend(str(RECIPE))
+    monkeypatch.delitem(sys.modules, "table", raising=False)
+    return importlib.import_module("table")
 
 
 @pytest.fixture
@@ -89,9 +173,10 @@ def pairs(tmp_path) -> Path:
     ("arguments", "message"),
     [
         (["--learning-rate", "1"], "unknown option '--learning-rate'"),
+        (["--", "--warmup-updatez", "1"], "run.sh: error: unrecognized arguments: --warmup-updatez 1"),
         (["--seed", "0"], "--seed must be a whole number above 0, not '0'"),
-        (["--lengths", "30 0"], "--lengths must be whole numbers above 0, and '0' is none"),
-        (["--lengths", "gold"], "--lengths must be whole numbers above 0, and 'gold' is none"),
+        (["--lengths", "30 0"], "--lengths must be whole numbers above 0, not '0'"),
+        (["--lengths", "gold"], "--lengths must be whole numbers above 0, not 'gold'"),
         (["--control", "pe"], "--control must be one of lrpe_pe lrpe ldpe_pe ldpe none, not 'pe'"),
         (["--gigaword", "nowhere"], "--gigaword or --pairs, not both"),
         (["--keep-digits"], "--keep-digits and --no-unk are for --gigaword"),

@@ -155,6 +155,7 @@ def test_other_text_does_not_mix_with_old_outputs(finished, bad):
         (["--learning-rate", "1"], "unknown option '--learning-rate'"),
         (["extra"], "unexpected argument 'extra'"),
         (["--seed"], "option '--seed' needs a value"),
+        (["--", "--warmup-updatez", "1"], "run.sh: error: unrecognized arguments: --warmup-updatez 1"),
         (["--seed", "one"], "--seed must be a whole number above 0, not 'one'"),
         (["--system", "glove"], "--system must be one of lookup factorized real binary fast, not 'glove'"),
         (["--stage", "8"], "--stage must be one of 1 2 3 4 5 6 7, not '8'"),

@@ -102,7 +102,7 @@ def test_help_lists_all_options_and_an_example(name):
     ("name", "arguments", "message"),
     [
         ("figure3", ["--filters", "real glove"], "--filter must be one of real binary, not 'glove'"),
-        ("figure3", ["--seeds", "1 x"], "must be a whole number above 0, not 'x'"),
+        ("figure3", ["--seeds", "1 x"], "--seeds must be whole numbers above 0, not 'x'"),
         ("subword", ["--distances", "l2"], "--distance must be one of"),
         ("global_loss", ["--students", "glove"], "must be one of char_rnn"),
         ("global_loss", ["--grid", "1"], "unknown option '--grid'"),

@@ -117,7 +117,7 @@ def test_tagging_compares_all_systems_with_the_paper(data, tmp_path):
     [
         (["--students", "nowhere"], "--students: 'nowhere' must be D=FILE"),
         (["--systems", "LSTM"], "--system must be one of FULL FULL+EMB CHAR CHAR(D), not 'LSTM'"),
-        (["--seeds", "x"], "--seed must be a whole number above 0, not 'x'"),
+        (["--seeds", "x"], "--seeds must be whole numbers above 0, not 'x'"),
         (["--grid", "maybe"], "--grid must be one of yes no"),
     ],
 )

@@ -119,6 +119,13 @@ def test_rows_differ_from_the_base_only_in_what_the_paper_changes():
     assert "--alone-freeze-base" in flags
 
 
+def test_a_dropout_of_a_row_is_known_however_it_is_written(tmp_path):
+    plain, given = (arguments_of("real_8192", "--gpus", "0", "--dropout", value) for value in ("0.2", "0.20"))
+    assert plain == given and given["--dropout"] == "0.2"
+    line = ["--stop-stage", "4", "--gpus", "0"]
+    assert arguments_of("lookup", *line) == arguments_of("lookup", "--gpus", "0"), "whatever the last stage is"
+
+
 def test_the_settings_of_the_paper():
     flags = arguments_of("real_8192", "--gpus", "0")
     expected = {
@@ -158,6 +165,9 @@ def test_the_update_frequency_follows_from_the_gpus(gpus, update_freq):
         (["--config", "../conf/lookup"], "there is no row '../conf/lookup', only binary_4096"),
         (["--dropout", "1/2"], "--dropout must be a number from 0 to below 1, not '1/2'"),
         (["--variant", "a/b"], "--variant must be letters and digits"),
+        (["--work", "a:b"], "--work a:b: fairseq takes ':' in a path for the end of it"),
+        (["--", "--warmup-updatez", "1"], "run.sh: error: unrecognized arguments: --warmup-updatez 1"),
+        (["--dry-run", "--gpus", "0", "--", "--lr", "x"], "argument --lr: invalid"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(tmp_path, arguments, message):
@@ -176,18 +186,25 @@ def test_options_that_make_no_sense_are_refused(tmp_path, arguments, message):
         ("train.en", b"dog dog dog\n" * 3, "train.en: nothing is left of it"),
     ],
 )
-def test_text_at_fault_is_refused_and_the_mended_text_accepted(data, tmp_path, name, content, message):
+def test_text_at_fault_is_refused(data, tmp_path, name, content, message):
     work, path = tmp_path / "work", data / name
-    good = path.read_bytes()
     path.unlink() if content is None else path.write_bytes(content)
     line = refusal(recipe("--data-dir", data, "--work", work, "--stop-stage", "2"))
     assert message in line
     assert not (work / "clean").exists()
+    assert "corpus" not in line, "the file to mend is named, not our link to it"
+
+
+def test_mended_text_is_accepted_until_something_is_made_of_it(data, tmp_path):
+    work, path = tmp_path / "work", data / "train.de"
+    good = path.read_bytes()
+    path.write_bytes(b"")
+    assert "train.de: is empty" in refusal(recipe("--data-dir", data, "--work", work, "--stop-stage", "2"))
     path.write_bytes(good)
-    if (work / "corpus").exists():
-        assert "was made with other settings" in refusal(
-            recipe("--data-dir", data, "--work", work, "--stop-stage", "1")
-        )
+    result = recipe("--data-dir", data, "--work", work, "--stop-stage", "2")
+    assert result.returncode == 0, result.stderr
+    path.write_bytes(good + good)
+    assert "was made with other settings" in refusal(recipe("--data-dir", data, "--work", work))
 
 
 def test_a_compressed_file_beside_the_one_that_is_wanted_is_named(data, tmp_path):
@@ -247,6 +264,19 @@ def test_rows_that_there_are_not_are_refused(script, tmp_path):
     option = "--rows" if script == "table.sh" else "--row"
     line = refusal(call(WMT / script, option, "real_1", "--work", tmp_path / "work"))
     assert "there is no row 'real_1', only binary_4096" in line
+
+
+@pytest.mark.parametrize(
+    ("script", "option", "value", "message"),
+    [
+        ("table.sh", "--seeds", "1 x", "--seeds must be whole numbers above 0, not 'x'"),
+        ("sweep.sh", "--codes", "64 abc", "--codes must be whole numbers above 0, not 'abc'"),
+        ("sweep.sh", "--zero-probs", "0.5 2", "--zero-probs must be numbers from 0 to 1, not '2'"),
+    ],
+)
+def test_values_that_make_no_sense_are_refused_before_the_first_training(script, option, value, message, tmp_path):
+    assert message in refusal(call(WMT / script, option, value, "--work", tmp_path / "work", "--gpus", "0"))
+    assert not (tmp_path / "work").exists()
 
 
 @pytest.mark.parametrize(

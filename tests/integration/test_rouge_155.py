@@ -17,9 +17,14 @@ from alone_fairseq.evaluation.rouge import METRICS, Rouge
 from alone_fairseq.evaluation.stemmer import read_exceptions
 
 SCRIPT = os.environ.get("ROUGE_155", "")
+MODULES = ["perl", "-MXML::DOM", "-MDB_File", "-e1"]
 pytestmark = pytest.mark.skipif(
-    not (shutil.which("perl") and os.path.isfile(SCRIPT)),
-    reason="needs perl, and ROUGE_155 in the environment: the path of ROUGE-1.5.5.pl",
+    not (
+        os.path.isfile(SCRIPT)
+        and shutil.which("perl")
+        and subprocess.run(MODULES, stderr=subprocess.DEVNULL).returncode == 0
+    ),
+    reason="needs perl with XML::DOM and DB_File, and ROUGE_155 in the environment: the path of ROUGE-1.5.5.pl",
 )
 
 TEXT = """

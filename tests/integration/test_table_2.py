@@ -5,7 +5,6 @@ import os
 import re
 import shlex
 import shutil
-import signal
 import subprocess
 import tarfile
 import time
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from commands import RECIPES, call, environment, files, refusal
+from commands import RECIPES, call, fake, files, kill_when, refusal
 from test_recipe_wmt import PIECES
 
 from alone_fairseq.checkpoint.files import load_checkpoint, settings_of
@@ -127,21 +126,6 @@ def test_a_second_run_changes_nothing_but_the_table(finished, data):
     assert changed <= {"table.txt", "table.md", "table.csv", "bleu.png", "figure4.png"}
 
 
-def kill_when(command: list, ready) -> None:
-    """Start a recipe, and kill all of it as soon as ``ready()``."""
-    process = subprocess.Popen(
-        list(map(str, command)), env=environment(), start_new_session=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    deadline = time.monotonic() + 300
-    while not ready():
-        assert process.poll() is None, "it ended before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
 def trainings_in(work: Path) -> list[str]:
     """Command lines that name a folder, of processes that torchrun has started: each leads a session.
 
@@ -192,6 +176,73 @@ def test_killed_in_its_training_it_ends_with_the_same_loss(finished, prepared):
         torch.testing.assert_close(killed[name], weight, rtol=1e-5, atol=1e-6)
 
 
+def test_a_training_that_is_resumed_has_as_much_patience_as_one_that_is_not(prepared):
+    """Stopped after the first of two validations without a gain, and after the second."""
+    restless = [*TINY, "--max-epoch", "30", "--warmup-updates", "1", "--lr", "0.3", "--patience", "2"]
+    run = prepared / "lookup-restless-seed1"
+    line = ["--config", "lookup", "--variant", "restless", "--stop-stage", "5"]
+    recipe(prepared, *line, tiny=restless)
+    losses, epochs = validation_losses(run), files(run / "checkpoints")
+    assert min(losses, key=float) == losses[-3] and len(losses) < 30
+    for lost in (1, 0):
+        (run / "trained").unlink()
+        for number in range(lost):
+            (run / "checkpoints" / f"checkpoint{len(losses) - number}.pt").unlink()
+        recipe(prepared, *line, tiny=restless)
+        assert validation_losses(run) == losses and files(run / "checkpoints").keys() == epochs.keys()
+
+
+STUB = r"""
+command=$(basename "$0")
+if [[ -e $STOPPED && " $* " == *" $STOP "* ]]; then echo half; touch "$STOPPED.here"; sleep 600; fi
+export PATH=${PATH#*:}
+exec "$command" "$@"
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "word"), [("alone", "average"), ("alone", "translate"), ("sacrebleu", "--metrics")]
+)
+def test_killed_behind_its_training_it_makes_the_same_files(finished, prepared, tmp_path, command, word):
+    run, before = prepared / "lookup-seed1", finished / "lookup-seed1"
+    shutil.copytree(before, run)
+    made = ["averaged.pt", *(f"newstest201{year}.{end}" for year in "34" for end in ("de", "bleu"))]
+    for name in made:
+        (run / name).unlink()
+    stopped = tmp_path / "stopped"
+    stopped.touch()
+    path = fake(tmp_path / "bin", command, STUB)
+    variables = {"PATH": path, "STOPPED": str(stopped), "STOP": word}
+    line = [WMT / "run.sh", "--work", prepared, "--config", "lookup", *SETTINGS, *TINY]
+    kill_when(line, (tmp_path / "stopped.here").exists, **variables)
+    stopped.unlink()
+    recipe(prepared, "--config", "lookup")
+    assert [(run / name).read_bytes() for name in made[1:]] == [(before / name).read_bytes() for name in made[1:]]
+    for name, weight in load_checkpoint(before / made[0])["model"].items():
+        assert torch.equal(load_checkpoint(run / made[0])["model"][name], weight)
+
+
+def test_a_table_needs_a_run_of_one_of_its_rows(finished, prepared):
+    shutil.copytree(finished / "lookup-seed1", prepared / "lookup-odd-seed1")
+    line = [WMT / "table.py", "--work", prepared]
+    result = call("python", *line)
+    assert "no finished run of a row of Table 2, only lookup-odd-seed1; --variants shows all" in result.stderr
+    assert result.returncode == 2 and not (prepared / "table.txt").exists()
+    assert call("python", *line, "--variants").returncode == 0
+
+
+def test_sentencepiece_in_the_place_of_moses_and_subword_nmt(data, tmp_path):
+    line = ["--work", tmp_path, "--data-dir", data, *SETTINGS, "--bpe", "sentencepiece", "--stop-stage", "4"]
+    told = refusal(call(WMT / "run.sh", *line, "--bpe-size", "100000"))
+    assert told.startswith("--bpe-size 100000: ") and "Vocabulary size too high" in told
+    shutil.rmtree(tmp_path / "clean")
+    assert call(WMT / "run.sh", *line, "--bpe-size", "80").returncode == 0
+    pipeline = TextPipeline(TextSettings.load(tmp_path / "bin" / "tokenizer.json"), "en")
+    sentence = (data / "newstest2013.en").read_text().splitlines()[0]
+    assert pipeline.encode(sentence) == (tmp_path / "text" / "newstest2013.en").read_text().splitlines()[0]
+    assert pipeline.decode(pipeline.encode(sentence)) == sentence
+
+
 def test_two_processes_train_as_one_with_twice_the_batches(prepared):
     """Without dropout, for processes share a seed."""
     exact = [*TINY, "--dropout", "0", "--alone-relu-dropout", "0", "--alone-inter-dim", "32"]
@@ -207,14 +258,6 @@ def test_two_processes_train_as_one_with_twice_the_batches(prepared):
     assert losses[0] == losses[1]
     for name, weight in weights[0].items():
         torch.testing.assert_close(weights[1][name], weight, rtol=1e-3, atol=1e-5)
-
-
-def fake(folder: Path, name: str, script: str) -> str:
-    """A PATH on which a command is this script."""
-    folder.mkdir(exist_ok=True)
-    (folder / name).write_text(f"#!/usr/bin/env bash\n{script}\n")
-    (folder / name).chmod(0o755)
-    return os.pathsep.join([str(folder), environment()["PATH"]])
 
 
 def test_a_job_of_slurm_trains_on_two_machines(finished, prepared, tmp_path):
@@ -275,23 +318,46 @@ def test_the_preprocessed_set_is_taken_as_it_is(finished, data, tmp_path):
 
 
 def test_pieces_of_another_vocabulary_are_refused(finished, tmp_path):
+    """A few pieces of the test set that the training text has not, one in twenty."""
     given = preprocessed(tmp_path / "given", finished / "text")
-    (given / "newstest2013.tok.bpe.32000.de").write_text("Слово за@@ слово@@ м\n" * 20)
+    path = given / "newstest2014.tok.bpe.32000.de"
+    words = path.read_text().replace("\n", " \n ").split(" ")
+    kept = [word if n % 20 or word == "\n" else "Слово" for n, word in enumerate(words)]
+    path.write_text(" ".join(kept).replace(" \n ", "\n"))
     line = refusal(call(WMT / "run.sh", "--work", tmp_path / "work", "--data-dir", given, *SETTINGS))
-    assert "newstest2013.de: 20 sents" in line
+    assert re.search(r"newstest2014.de: 20 sents.* [2-9]\.\d+% replaced", line)
     assert "too many pieces that are not in the dictionary" in line
     assert not (tmp_path / "work" / "bin").exists()
 
 
+def test_codes_of_another_vocabulary_are_refused(finished, tmp_path):
+    given = preprocessed(tmp_path / "given", finished / "text")
+    work, codes = tmp_path / "work", given / "bpe.32000"
+    line = ["--work", work, "--data-dir", given, *SETTINGS, "--stop-stage", "4"]
+    merges = codes.read_text().splitlines()
+    for content, message in (
+        ("\n".join(merges[:31]), "bpe.32000 does not make the pieces of newstest2013.en: "),
+        ("", "not what subword_nmt has learnt"),
+        ("\x00\x01", "not what subword_nmt has learnt"),
+    ):
+        codes.write_text(content)
+        assert message in refusal(call(WMT / "run.sh", *line))
+        assert not (work / "clean").exists()
+    codes.write_text("\n".join(merges) + "\n")
+    assert call(WMT / "run.sh", *line).returncode == 0
+
+
 def test_a_full_disk_is_named_and_loses_nothing(data, tmp_path):
-    script = 'mount -t tmpfs -o size=20k none "$1" && exec "$2" --work "$1" "${@:3}"'
+    """With room made, the same command goes on."""
+    script = """mount -t tmpfs -o size=20k none "$1" && { "$2" --work "$1" "${@:3}" ||
+        { mount -o remount,size=20m "$1" && "$2" --work "$1" "${@:3}" && echo went on; }; }"""
     work = tmp_path / "work"
     work.mkdir()
     space = ["unshare", "--map-root-user", "--mount", "bash", "-c"]
     if shutil.which("unshare") is None or call(*space, 'mount -t tmpfs none "$0"', work).returncode:
         pytest.skip("no file system of one's own here")
     result = call(*space, script, "bash", work, WMT / "run.sh", "--data-dir", data, *SETTINGS, "--stop-stage", "3")
-    assert result.returncode != 0
+    assert result.returncode == 0 and result.stdout.endswith("went on\n"), result.stderr
     (line,) = result.stderr.splitlines()
     assert re.search(r"work/.*: No space left on device$|no space left in .*/work; make room", line)
 
@@ -330,7 +396,13 @@ def test_a_download_goes_on_where_it_was_killed(data, tmp_path):
     command = ["env", *(f"{name}={value}" for name, value in variables.items())]
     slow.touch()
     kill_when([*command, WMT / "run.sh", "--work", work, "--stop-stage", "1"],
-              (work / "download" / "de-en.tgz.part").exists)  # fmt: skip
+              (part := work / "download" / "de-en.tgz.part").exists)  # fmt: skip
+    half = part.read_bytes()
+    no_network = {**variables, "PATH": fake(tmp_path / "no network", "curl", "exit 6")}
+    assert "de-en.tgz: cannot be fetched" in refusal(
+        call(WMT / "run.sh", "--work", work, *SETTINGS, "--stop-stage", "1", **no_network)
+    )
+    assert part.read_bytes() == half, "what there is of it is kept"
     assert not (work / "corpus").exists()
     slow.unlink()
     recipe(work, "--stop-stage", "1", tiny=(), **variables)
