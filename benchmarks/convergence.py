@@ -36,7 +36,8 @@ SETTINGS = """--encoder-embed-dim 256 --encoder-ffn-embed-dim 512 --encoder-laye
     --log-format simple --log-interval 50 --num-workers 0"""
 ADAM = "--optimizer adam --adam-betas (0.9,0.98)"
 MUON = "--optimizer adam_muon --adam-betas (0.9,0.98)"
-SLOW = "--optimizer adam_ideas --adam-betas (0.9,0.98) --idea-step"
+STEP = "--optimizer adam_ideas --adam-betas (0.9,0.98)"
+SLOW = f"{STEP} --idea-step"
 BETA = "--adam-betas (0.9,0.999)"
 ARCH = "--arch transformer_alone --alone-relu-dropout 0"
 IDEA = f"--user-dir {IDEAS} --arch transformer_alone_ideas"
@@ -62,6 +63,9 @@ ROWS = {
     "features of one norm": f"{IDEA} {QUARTER} {ADAM} --idea-unit-features",
     "frequent words share no column": f"{IDEA} {QUARTER} {ADAM} --idea-apart",
     "whitened gradient of W_2": f"{IDEA} {QUARTER} {ADAM} --idea-whiten 0.01",
+    "lookup's step, projected": f"{IDEA} {QUARTER} {STEP} --idea-project 0.01",
+    "Shampoo": f"{IDEA} {QUARTER} {STEP} --idea-shampoo",
+    "Shampoo, twice the step": f"{IDEA} {QUARTER} {SLOW} 2 --idea-shampoo",
     "centred": f"{ARCH} {QUARTER} {ADAM} --alone-center",
     "centred, half-normalised gradient": f"{IDEA} {QUARTER} {ADAM} --alone-center --idea-row-gradient 0.5",
     "centred, whitened gradient of W_2": f"{IDEA} {QUARTER} {ADAM} --alone-center --idea-whiten 0.01",

@@ -43,6 +43,9 @@ class Ideas(FairseqDataclass):
     idea_whiten: float = field(
         default=0.0, metadata={"help": "damping, above 0: whiten the gradient of W_2 by its input's second moment"}
     )
+    idea_project: float = field(
+        default=0.0, metadata={"help": "damping, above 0: W_2 takes what it can of Adam's step for a lookup"}
+    )
     idea_start: str = field(
         default="", metadata={"help": "file of vectors that a lookup begins as, with the size that it has else"}
     )
@@ -88,6 +91,8 @@ def apply(args, embedding) -> None:
         embedding._compute = RowGradient(embedding, args.idea_row_gradient)
     if args.idea_whiten:
         embedding.weights[1].register_hook(Whitening(embedding, args.idea_whiten))
+    if args.idea_project:
+        embedding._compute = Projection(embedding, args.idea_project)
 
 
 def train_codebooks(embedding) -> None:
@@ -131,12 +136,16 @@ def start_lookup(embedding, dictionary, path) -> None:
         embedding.table.copy_(rows)
 
 
+def refuse_variants(embedding, flag: str) -> None:
+    if embedding.bias is not None or embedding.own is not None:
+        raise UserError(f"{flag} is not for --alone-center, nor for --alone-own-rows")
+
+
 class UnitFeatures:
     """The matrix of hidden features that are divided by their root mean square, times what it was on average."""
 
     def __init__(self, embedding):
-        if embedding.bias is not None or embedding.own is not None:
-            raise UserError("--idea-unit-features is not for --alone-center, nor for --alone-own-rows")
+        refuse_variants(embedding, "--idea-unit-features")
         self.embedding = embedding
         with torch.no_grad():
             self.scale = embedding.features(slice(None)).square().mean().sqrt()
@@ -194,20 +203,85 @@ class RowGradient:
         return gradient / ((size / size.mean()) ** self.power + 1e-8).unsqueeze(1)
 
 
+class Projection:
+    """The matrix; from its gradient comes Adam's step for the rows of a lookup, and W_2 takes what it can of that.
+
+    With H the hidden features and D that step, the least squares for H W_2^T = D: ``projected``, which AdamIdeas
+    takes in the place of Adam's.
+    """
+
+    def __init__(self, embedding, damping: float, betas=(0.9, 0.98)):
+        refuse_variants(embedding, "--idea-project")
+        self.embedding, self.damping, self.betas = embedding, damping, betas
+        self.compute, self.second = embedding._compute, embedding.weights[1]
+        self.mean = self.squares = torch.zeros(embedding.num_embeddings, embedding.embedding_dim)
+        self.count = 0
+
+    def __call__(self) -> dict[str, Tensor]:
+        made = self.compute()
+        if made["matrix"].requires_grad:
+            made["matrix"].register_hook(self.project)
+        return made
+
+    @torch.no_grad()
+    def project(self, gradient: Tensor) -> None:
+        self.count += 1
+        first, second = self.betas
+        self.mean = self.mean.lerp(gradient, 1 - first)
+        self.squares = self.squares.lerp(gradient.square(), 1 - second)
+        step = self.mean / (1 - first**self.count) / ((self.squares / (1 - second**self.count)).sqrt() + 1e-8)
+        features = self.embedding.features(slice(None))  # (V, D_inter)
+        moment = features.t() @ features
+        moment.diagonal().add_(self.damping * moment.diagonal().mean())
+        self.second.projected = torch.linalg.solve(moment, features.t() @ step).t()
+
+
+class Shampoo:
+    """Directions of Shampoo (Gupta et al. 2018): L^-1/4 G R^-1/4, L and R running sums of G G^T and G^T G."""
+
+    def __init__(self, momentum: float = 0.9, every: int = 10, damping: float = 1e-6):
+        self.momentum, self.every, self.damping = momentum, every, damping
+        self.count, self.mean, self.sums, self.roots = 0, 0.0, [0.0, 0.0], []
+
+    def __call__(self, gradient: Tensor) -> Tensor:
+        self.mean = self.momentum * self.mean + gradient
+        for side, moment in enumerate((gradient @ gradient.t(), gradient.t() @ gradient)):
+            self.sums[side] = self.sums[side] + moment
+        if self.count % self.every == 0:
+            self.roots = [self.root(moment) for moment in self.sums]
+        self.count += 1
+        left, right = self.roots
+        return left @ self.mean @ right
+
+    def root(self, moment: Tensor) -> Tensor:
+        values, vectors = torch.linalg.eigh(moment)
+        return (vectors * (values.clamp(min=0) + self.damping * values[-1]) ** -0.25) @ vectors.t()
+
+
 @dataclass
 class AdamIdeasConfig(FairseqAdamConfig):
     idea_step: float = field(default=1.0, metadata={"help": "share of Adam's step that W_1 and W_2 get"})
+    idea_shampoo: bool = field(
+        default=False, metadata={"help": "W_1 and W_2 take steps as large as Adam's, in the direction of Shampoo"}
+    )
 
 
 @register_optimizer("adam_ideas", dataclass=AdamIdeasConfig)
 class AdamIdeas(FairseqAdam):
     def __init__(self, cfg, params):
         super().__init__(cfg, params)
-        self.slow = [p for p in params if getattr(p, "param_group", None) == PARAM_GROUP]
+        self.weights = [p for p in params if getattr(p, "param_group", None) == PARAM_GROUP]
+        self.directions = [Shampoo() for _ in self.weights] if cfg.idea_shampoo else []
 
     @torch.no_grad()
     def step(self, *arguments, **options):
-        before = [p.clone() for p in self.slow]
+        before = [p.clone() for p in self.weights]
         super().step(*arguments, **options)
-        for parameter, old in zip(self.slow, before, strict=True):
-            parameter.copy_(old.lerp(parameter, self.cfg.idea_step))
+        for number, (parameter, old) in enumerate(zip(self.weights, before, strict=True)):
+            step = parameter - old
+            if (projected := getattr(parameter, "projected", None)) is not None:
+                step = -self.get_lr() * projected
+            if self.directions:
+                direction = self.directions[number](parameter.grad)
+                step = direction * (-step.norm() / direction.norm())
+            parameter.copy_(old + self.cfg.idea_step * step)

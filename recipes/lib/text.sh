@@ -26,7 +26,7 @@ text_to() {
 
 # learn_bpe BPE SIZE CODES TEXT...: joint codes from tokenised text.
 learn_bpe() {
-  local bpe=$1 size=$2 codes=$3 quietly
+  local bpe=$1 size=$2 codes=$3 quietly told
   shift 3
   cat "$@" > "$codes.text"
   if [[ $bpe == subword_nmt ]]; then
@@ -36,7 +36,8 @@ learn_bpe() {
       --input "$codes.text" --output "$codes"
     rm -f "$codes.log"
   else
-    python - "$size" "$codes.text" "$codes" "${workers:-1}" << 'PYTHON'
+    # Its C++ writes lines of its own.
+    told=$(python - "$size" "$codes.text" "$codes" "${workers:-1}" 2>&1 << 'PYTHON'
 import sys
 from sentencepiece import SentencePieceTrainer
 
@@ -48,8 +49,9 @@ with open(codes, "wb") as model:
             minloglevel=1, num_threads=int(workers),
         )
     except RuntimeError as error:  # for most, the text does not give so many pieces
-        sys.exit(f"--bpe-size {size}: {str(error).splitlines()[-1]}")
+        sys.exit(f"--bpe-size {size}: {str(error).rpartition('] ')[2]}")
 PYTHON
+    ) || die "${told##*$'\n'}"
   fi
   rm "$codes.text"
 }

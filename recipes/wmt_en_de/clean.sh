@@ -45,7 +45,7 @@ clean_pieces() {
       check_text "$corpus/raw/$set".{en,de} "$output/raw/$set".{en,de}
     else
       echo "$set: no raw text there; it is made from the tokens, scores are not comparable with those on raw text"
-      text_to decode "$output/tokenizer.json" "$output/raw" "$output/words/$set".{en,de}
+      text_to decode "$output/tokenizer.json" "$output/raw" "$output/words/$set".{en,de} || exit
     fi
   done
   check_codes "$output"
@@ -58,11 +58,11 @@ check_codes() {
   for lang in en de; do
     sed 's/@@ //g' "$1/words/newstest2013.$lang" > "$joined/newstest2013.$lang"
   done
-  text_to segment "$1/tokenizer.json" "$joined/pieces" "$joined"/newstest2013.*
+  text_to segment "$1/tokenizer.json" "$joined/pieces" "$joined"/newstest2013.* || exit
   for lang in en de; do
     lines=$(wc -l < "$1/words/newstest2013.$lang")
-    other=$(paste -d '\001' "$1/words/newstest2013.$lang" "$joined/pieces/newstest2013.$lang" |
-      awk -F '\001' '$1 != $2' | wc -l)
+    other=$(paste -d $'\001' "$1/words/newstest2013.$lang" "$joined/pieces/newstest2013.$lang" |
+      awk -F $'\001' '$1 != $2' | wc -l)
     ((other * 20 <= lines)) || die "bpe.32000 does not make the pieces of newstest2013.$lang: $other of $lines lines" \
       "differ; are they from one vocabulary?"
   done

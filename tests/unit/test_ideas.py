@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from alone_fairseq import AloneEmbedding
+from alone_fairseq.config import PARAM_GROUP
 from alone_fairseq.errors import UserError
 
 IDEAS = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "ideas" / "__init__.py"))
@@ -83,3 +84,43 @@ def test_a_row_s_gradient_is_divided_by_its_running_size():
     normalised = row_gradient.normalise(gradient)
     torch.testing.assert_close(normalised, normalised[0, 0].expand(40, 6))
     torch.testing.assert_close(normalised.mean(), torch.tensor((39 + 5) / 40))
+
+
+def test_a_projected_step_is_the_nearest_to_that_of_a_lookup():
+    """Adam's first step is the sign of the gradient: of the matrix's, as of the rows of a lookup."""
+    embedding, plain = build(idea={"idea_project": 1e-6}), build()
+    features = plain.features(slice(None)).detach().double()
+    best = torch.linalg.lstsq(features, GOAL.sign().double()).solution.t()
+    ours, others = gradients(embedding), gradients(plain)
+    torch.testing.assert_close(embedding.weights[1].projected.double(), best, rtol=1e-2, atol=1e-2)
+    assert all(torch.equal(gradient, others[name]) for name, gradient in ours.items())
+    before = embedding.weights[1].detach().clone()
+    optimizer(embedding).step()
+    step = before - embedding.weights[1].detach()
+    torch.testing.assert_close(step, 0.01 * embedding.weights[1].projected)
+
+
+def optimizer(embedding, **more):
+    for weight in embedding.weights:
+        weight.param_group = PARAM_GROUP  # as in a model
+    settings = IDEAS["AdamIdeasConfig"](lr=[0.01], adam_betas="(0.9, 0.98)", **more)
+    return IDEAS["AdamIdeas"](settings, list(embedding.weights))
+
+
+def test_shampoo_has_no_direction_of_its_own_at_first():
+    """L^-1/4 G R^-1/4 of a single G = U S V^T is U V^T, which is also where Muon goes."""
+    gradient = torch.randn(6, 10, generator=torch.Generator().manual_seed(1))
+    u, _, v = torch.linalg.svd(gradient, full_matrices=False)
+    torch.testing.assert_close(IDEAS["Shampoo"](damping=1e-9)(gradient), u @ v, rtol=1e-2, atol=1e-2)
+
+
+def test_steps_of_shampoo_are_as_large_as_adam_s():
+    stepped = []
+    for shampoo in (False, True):
+        embedding = build()
+        before = embedding.weights[1].detach().clone()
+        gradients(embedding)
+        optimizer(embedding, idea_shampoo=shampoo).step()
+        stepped.append(embedding.weights[1].detach() - before)
+    torch.testing.assert_close(stepped[0].norm(), stepped[1].norm())
+    assert torch.cosine_similarity(stepped[0].flatten(), stepped[1].flatten(), dim=0) < 0.95
