@@ -18,11 +18,6 @@ class LookupEmbedding(WordEmbedding):
         nn.init.normal_(self.table, std=embedding_dim**-0.5)
         _clear(self.table, padding_idx)
 
-    @property
-    def weight(self) -> Tensor:
-        """The table, by the name that fairseq's ``load_embedding`` looks for."""
-        return self.table
-
     def forward(self, tokens: Tensor) -> Tensor:
         self._check_tokens(tokens)
         return functional.embedding(tokens, self.table, self.padding_idx)

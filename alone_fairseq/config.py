@@ -111,6 +111,8 @@ def build_embedding(cfg, dictionary, embed_dim: int) -> WordEmbedding:
         # argparse has seen to the command line; a YAML file gets here as it is.
         check_one_of(cfg.embedding, EMBEDDINGS, "embedding", "--embedding")
         check_one_of(cfg.alone_codes_from, CODES_FROM, "codes_from", "--alone-codes-from")
+        if cfg.embedding != "alone" and (cfg.alone_center or cfg.alone_own_rows):
+            raise UserError(f"--alone-center and --alone-own-rows are not for --embedding {cfg.embedding}")
         if cfg.embedding == "lookup":
             return LookupEmbedding(len(dictionary), embed_dim, dictionary.pad())
         if cfg.embedding == "factorized":

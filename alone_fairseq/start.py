@@ -8,7 +8,6 @@ import logging
 import os
 
 import torch
-from fairseq import utils
 from torch import Tensor, distributed
 
 from alone_fairseq.baselines import LookupEmbedding
@@ -29,7 +28,7 @@ def start_from(embedding: WordEmbedding, dictionary, path: str, device: torch.de
 
     Args:
         embedding: with the V words of ``dictionary``, fairseq's.
-        path: for a lookup, vectors as text; for ALONE, of any format that ``alone_fairseq.vectors`` reads.
+        path: vectors of any format that ``alone_fairseq.vectors`` reads.
         device: where ALONE is fitted.
 
     Raises:
@@ -46,11 +45,14 @@ def start_from(embedding: WordEmbedding, dictionary, path: str, device: torch.de
 
 
 def load_rows(embedding: LookupEmbedding, dictionary, path: str) -> None:
-    """The vectors as they are, and fairseq's way to read them."""
-    try:
-        utils.load_embedding(utils.parse_embedding(path), dictionary, embedding)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise UserError(f"{path}: not vectors as text of {embedding.embedding_dim} elements: {error}") from error
+    """The vectors as they are; rows of words without one stay as they are, too. As in fairseq.
+
+    Raises:
+        UserError: as ``vectors_of``.
+    """
+    rows, known = vectors_of(dictionary, path, embedding.embedding_dim)
+    with torch.no_grad():
+        embedding.table[known] = rows
 
 
 def fit_to_vectors(
@@ -115,10 +117,28 @@ def initial_rows(path: str | os.PathLike, dictionary, otherwise: Tensor) -> tupl
         (V, D_e) float32, and which words have a vector, (V) bool.
 
     Raises:
-        UserError: the file can't be read, has vectors of another size, or of none of the words.
+        UserError: as ``vectors_of``.
+    """
+    dim = otherwise.shape[1]
+    rows, known = vectors_of(dictionary, path, dim)
+    rows = rows - rows.mean(0)
+    size = rows.std()
+    filled = otherwise.clone()
+    filled[known] = rows * (dim**-0.5 / size if size > 0 else 1)
+    return filled, known
+
+
+def vectors_of(dictionary, path: str | os.PathLike, dim: int) -> tuple[Tensor, Tensor]:
+    """The vectors of those words that have one, in the order of the dictionary, and which these are.
+
+    Returns:
+        (words found, D_e) float32, and (V) bool.
+
+    Raises:
+        UserError: the file can't be read, has vectors of another size than ``dim``, or of none of the words.
     """
     try:
-        vectors, dim = read_vectors(path), otherwise.shape[1]
+        vectors = read_vectors(path)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from error
     if vectors.matrix.shape[1] != dim:
@@ -127,9 +147,4 @@ def initial_rows(path: str | os.PathLike, dictionary, otherwise: Tensor) -> tupl
     known = torch.tensor([row is not None for row in found])
     if not known.any():
         raise UserError(f"{path}: has a vector for no word of the dictionary; were its words cut by the same BPE?")
-    rows = torch.from_numpy(vectors.matrix)[[row for row in found if row is not None]]
-    rows = rows - rows.mean(0)
-    size = rows.std()
-    filled = otherwise.clone()
-    filled[known] = rows * (dim**-0.5 / size if size > 0 else 1)
-    return filled, known
+    return torch.from_numpy(vectors.matrix)[[row for row in found if row is not None]], known

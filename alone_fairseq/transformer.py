@@ -146,9 +146,8 @@ class TransformerAloneModel(RefusesOthers, TransformerModelBase):
             if path:
                 with one_line_errors():
                     start_from(side.embed_tokens, dictionary, path, device)
-        if cfg.embedding == "alone":
-            # Not in the checkpoints, or the model would be fitted again each time that one is loaded.
-            args.encoder_embed_path = args.decoder_embed_path = None
+        # Not in the checkpoints, or the file would be wanted again each time that one is loaded.
+        args.encoder_embed_path = args.decoder_embed_path = None
         log_gradients(task, model)
         return model
 

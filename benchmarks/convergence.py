@@ -25,6 +25,8 @@ from tqdm import tqdm
 
 import alone_fairseq
 from alone_fairseq.cli.plot import read_curve
+from alone_fairseq.errors import UserError
+from alone_fairseq.vectors import read_vectors
 
 IDEAS = Path(__file__).parent / "ideas"
 USER_DIR = Path(alone_fairseq.__file__).parent
@@ -33,7 +35,7 @@ SETTINGS = """--encoder-embed-dim 256 --encoder-ffn-embed-dim 512 --encoder-laye
     --dropout 0.1 --criterion label_smoothed_cross_entropy --label-smoothing 0.1 --clip-norm 0.0
     --lr 2e-3 --lr-scheduler inverse_sqrt --warmup-updates 200 --max-tokens 2048 --required-batch-size-multiple 1
     --validate-interval-updates 100 --no-epoch-checkpoints --no-save-optimizer-state
-    --log-format simple --log-interval 50 --num-workers 0"""
+    --log-format simple --log-interval 50 --num-workers 0 --cpu"""
 ADAM = "--optimizer adam --adam-betas (0.9,0.98)"
 MUON = "--optimizer adam_muon --adam-betas (0.9,0.98)"
 STEP = "--optimizer adam_ideas --adam-betas (0.9,0.98)"
@@ -111,7 +113,9 @@ def train(data: Path, row: str, seed: int, more: list[str], log: Path, keep: boo
 
 def content_hash(data: Path, row: str, threads: int) -> str:
     """Differs where another training would come out: other data, settings or code, or threads, for its time."""
-    files = [*data.glob("dict.*.txt"), *data.glob("*.idx"), *USER_DIR.glob("*.py"), *IDEAS.glob("*.py")]
+    files = [*data.glob("dict.*.txt"), *data.glob("*.idx"), *data.glob("*.bin")]
+    files += [*USER_DIR.rglob("*.py"), *IDEAS.glob("*.py")]
+    files += [Path(word) for word in shlex.split(ROWS[row]) if row in FROM_VECTORS and Path(word).is_file()]
     content = hashlib.sha256(f"{SETTINGS} {ROWS[row]} {threads}".encode())
     for file in sorted(files):
         content.update(file.read_bytes())
@@ -155,6 +159,8 @@ def result(data: Path, row: str, more: list[str], logs: list[Path], plain: list[
 
 
 def chosen(parser, names: list[str]) -> list[str]:
+    if missing := [name for name in names if name in FROM_VECTORS and name not in ROWS]:
+        parser.error(f"--rows: {missing[0]!r} needs --vectors FILE")
     if unknown := [name for name in names if name not in ROWS]:
         parser.error(f"--rows: no row {unknown[0]!r}; there are {', '.join(map(repr, ROWS))}")
     return names
@@ -173,6 +179,10 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help="leave the models, for benchmarks/bands.py, say")
     arguments, more = report.parse(parser)
     if arguments.vectors:
+        try:
+            read_vectors(arguments.vectors, limit=1)
+        except (UserError, OSError) as error:
+            parser.error(f"--vectors: {error}")
         start = shlex.quote(str(arguments.vectors.resolve()))
         ROWS.update({name: f"{settings} {start}" for name, settings in FROM_VECTORS.items()})
     rows = chosen(parser, arguments.rows or list(ROWS))

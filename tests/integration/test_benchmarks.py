@@ -118,7 +118,12 @@ def test_curves_leave_out_what_was_not_measured():
         ("training_step", ["--vocab", "4"], "must be above 4"),
         ("convergence", ["--data", "nowhere"], "nowhere: no dict.*.txt"),
         ("convergence", ["--data", ".", "--rows", "lookups"], "no row 'lookups'; there are 'lookup',"),
-        ("convergence", ["--data", ".", "--rows", "centred, from vectors"], "no row 'centred, from vectors'"),
+        (
+            "convergence",
+            ["--data", ".", "--rows", "centred, from vectors"],
+            "'centred, from vectors' needs --vectors FILE",
+        ),
+        ("convergence", ["--data", ".", "--vectors", "none.vec"], "--vectors: [Errno 2] No such file"),
         ("convergence", ["--data", "bin", "--", "--disable-validation"], "nothing to compare"),
         ("serving", ["--checkpoint", "none.pt", "--data", ".", "--text", "none"], "none.pt"),
     ],
@@ -212,12 +217,20 @@ def test_perplexity_by_band():
 
 
 def test_a_training_of_other_data_or_threads_is_another(tmp_path):
-    content_hash = program("convergence")["content_hash"]
+    defined = program("convergence")
+    content_hash = defined["content_hash"]
     (tmp_path / "dict.en.txt").write_text("a 1\n")
     hashes = {content_hash(tmp_path, row, threads) for row in ("lookup", "ALONE") for threads in (1, 2)}
     assert len(hashes) == 4 and content_hash(tmp_path, "ALONE", 2) in hashes
     (tmp_path / "dict.en.txt").write_text("b 1\n")
     assert content_hash(tmp_path, "ALONE", 2) not in hashes
+    vectors, row = tmp_path / "some.vec", "lookup, from vectors"
+    defined["ROWS"][row] = f"--idea-start {vectors}"
+    hashes = set()
+    for content in ("a 1\n", "a 2\n"):
+        vectors.write_text(content)
+        hashes.add(content_hash(tmp_path, row, 1))
+    assert len(hashes) == 2
 
 
 def test_seconds_an_update_leave_out_the_first_steps_and_validation():

@@ -182,6 +182,17 @@ def test_mixed_precision(tiny_data, tmp_path, precision):
     assert "H-0\t" in run(generate, f"{tiny_data} --user-dir {USER_DIR} --path {tmp_path}/checkpoint_last.pt")
 
 
+def test_a_lookup_starts_as_the_vectors_and_its_checkpoint_needs_them_no_more(tiny_data, tmp_path):
+    words = [text.split()[0] for text in (tiny_data / "dict.en.txt").read_text().splitlines()]
+    rows = torch.randn(len(words), 64)
+    write_vectors(path := tmp_path / "words.vec", Vectors(words, rows.numpy()))
+    line = f"--embedding lookup --encoder-embed-path {path} --lr 0 --max-update 1"
+    checkpoint = train(tiny_data, tmp_path / "run", line)
+    path.unlink()
+    model, _ = load(checkpoint)
+    assert torch.equal(model.encoder.embed_tokens.table.detach()[4 : 4 + len(words)], rows)
+
+
 @pytest.mark.parametrize("line", ["", "--no-share-all-embeddings --decoder-embed-path {0}"])
 def test_a_training_starts_from_vectors_and_its_checkpoint_needs_them_no_more(tiny_data, tmp_path, line):
     path = tmp_path / "words.vec"
