@@ -76,7 +76,8 @@ numbers seed bpe_size max_minutes cool_down ${size:+size}
 . "$recipes/lib/text.sh"
 . "$recipes/lib/training.sh"
 
-check_training "${task[@]}" "${model[@]}" "${optimisation[@]}" "${rest[@]}"
+[[ $system != fast ]] || optimizer=adam_muon
+check_training "${task[@]}" "${model[@]}" --optimizer "$optimizer" "${optimisation[@]}" "${rest[@]}"
 
 text_settings="bpe $bpe"$'\n'"bpe_size $bpe_size"
 for set in "${sets[@]}"; do
@@ -125,7 +126,6 @@ case $system in
       --alone-relu-dropout "$relu_dropout" --alone-stop-relu-dropout "$stop_relu_dropout")
     ;;
   fast)  # has dim + inter_dim (dim + dim) + dim for the bias + own_rows dim
-    optimizer=adam_muon
     embedding=(--embedding alone --alone-inter-dim "${size:-$((inter_dim - (own_rows + 2) / 2))}"
       --alone-relu-dropout 0 --alone-center --alone-own-rows "$own_rows" --fp16-no-flatten-grads)
     ;;
