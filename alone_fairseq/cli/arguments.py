@@ -2,6 +2,8 @@
 
 import math
 
+from alone_fairseq.errors import UserError
+
 
 def positive(text: str) -> int:
     number = int(text)
@@ -31,6 +33,18 @@ def finite(text: str) -> float:
 
 
 finite.__name__ = "number"
+
+
+def check_above_zero(name: str, value: float | None) -> None:
+    """Refuse a number of an option, if it is given, that is not above 0 or not finite."""
+    if value is not None and not 0 < value < math.inf:
+        raise UserError(f"{name} must be above 0, and finite")
+
+
+def check_seed(seed: int) -> None:
+    """Refuse what NumPy takes for no seed."""
+    if not 0 <= seed < 1 << 32:
+        raise UserError("--seed must be 0 or more, and below 2^32")
 
 
 def add_learnt_only(parser) -> None:

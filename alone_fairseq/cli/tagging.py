@@ -7,7 +7,7 @@ from itertools import product
 
 from tqdm import tqdm
 
-from alone_fairseq.cli.arguments import positive
+from alone_fairseq.cli.arguments import check_above_zero, check_seed, positive
 from alone_fairseq.errors import UserError
 
 MODELS = ("full", "full+emb", "char")
@@ -105,10 +105,8 @@ def check(arguments):
         raise UserError("--dim is that of the student; leave it out")
     if arguments.grid and (arguments.lr or arguments.dropout is not None):
         raise UserError("--grid chooses --lr and --dropout; leave these out")
-    if arguments.lr is not None and not 0 < arguments.lr < math.inf:
-        raise UserError("--lr must be above 0, and finite")
-    if not 0 <= arguments.seed < 1 << 32:
-        raise UserError("--seed must be 0 or more, and below 2^32")
+    check_above_zero("--lr", arguments.lr)
+    check_seed(arguments.seed)
     if arguments.dropout is not None and not 0 <= arguments.dropout < 1:
         raise UserError("--dropout must be 0 or more and below 1")
 

@@ -1,12 +1,11 @@
 """``alone teacher``: word vectors from a corpus."""
 
-import math
 import tempfile
 from pathlib import Path
 
 from tqdm import tqdm
 
-from alone_fairseq.cli.arguments import positive
+from alone_fairseq.cli.arguments import check_above_zero, check_seed, positive
 from alone_fairseq.errors import UserError
 
 MODELS = ("skip-gram", "cbow", "fasttext", "glove")
@@ -87,11 +86,9 @@ def refuse_others(arguments):
         raise UserError(f"--{name.replace('_', '-')} is not for --model {arguments.model}")
     if arguments.loss == "hs" and arguments.negative:
         raise UserError("--negative is for --loss ns")
-    for name in ("lr", "x_max"):
-        if (value := getattr(arguments, name)) is not None and not 0 < value < math.inf:
-            raise UserError(f"--{name.replace('_', '-')} must be above 0, and finite")
-    if not 0 <= arguments.seed < 1 << 32:
-        raise UserError("--seed must be 0 or more, and below 2^32")
+    check_above_zero("--lr", arguments.lr)
+    check_above_zero("--x-max", arguments.x_max)
+    check_seed(arguments.seed)
     if (arguments.min_n or 3) > (arguments.max_n or 6):
         raise UserError("--min-n must not be above --max-n")
     if arguments.sample is not None and not 0 <= arguments.sample < 1:

@@ -182,19 +182,26 @@ class Whitening:
         return gradient @ self.inverse
 
 
-class RowGradient:
-    """The matrix, with each word's gradient divided by its root mean square over time, to some power."""
+class HookedMatrix:
+    """The matrix as it is; ``hook`` is told its gradient, and may return another."""
 
-    def __init__(self, embedding, power: float, decay: float = 0.98):
-        self.compute, self.power, self.decay = embedding._compute, power, decay
-        self.squares = torch.zeros(embedding.num_embeddings)
-        self.count = 0
+    def __init__(self, embedding, hook):
+        self.compute, self.hook, self.count = embedding._compute, hook, 0
 
     def __call__(self) -> dict[str, Tensor]:
         made = self.compute()
         if made["matrix"].requires_grad:
-            made["matrix"].register_hook(self.normalise)
+            made["matrix"].register_hook(self.hook)
         return made
+
+
+class RowGradient(HookedMatrix):
+    """The matrix, with each word's gradient divided by its root mean square over time, to some power."""
+
+    def __init__(self, embedding, power: float, decay: float = 0.98):
+        super().__init__(embedding, self.normalise)
+        self.power, self.decay = power, decay
+        self.squares = torch.zeros(embedding.num_embeddings)
 
     def normalise(self, gradient: Tensor) -> Tensor:
         self.count += 1
@@ -203,7 +210,7 @@ class RowGradient:
         return gradient / ((size / size.mean()) ** self.power + 1e-8).unsqueeze(1)
 
 
-class Projection:
+class Projection(HookedMatrix):
     """The matrix; from its gradient comes Adam's step for the rows of a lookup, and W_2 takes what it can of that.
 
     With H the hidden features and D that step, the least squares for H W_2^T = D: ``projected``, which AdamIdeas
@@ -212,16 +219,10 @@ class Projection:
 
     def __init__(self, embedding, damping: float, betas=(0.9, 0.98)):
         refuse_variants(embedding, "--idea-project")
+        super().__init__(embedding, self.project)
         self.embedding, self.damping, self.betas = embedding, damping, betas
-        self.compute, self.second = embedding._compute, embedding.weights[1]
+        self.second = embedding.weights[1]
         self.mean = self.squares = torch.zeros(embedding.num_embeddings, embedding.embedding_dim)
-        self.count = 0
-
-    def __call__(self) -> dict[str, Tensor]:
-        made = self.compute()
-        if made["matrix"].requires_grad:
-            made["matrix"].register_hook(self.project)
-        return made
 
     @torch.no_grad()
     def project(self, gradient: Tensor) -> None:

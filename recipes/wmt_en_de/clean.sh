@@ -10,16 +10,21 @@ source_of() {
   [[ -L $1 ]] && readlink "$1" || echo "$1"
 }
 
-# clean_raw CORPUS OUTPUT BPE: raw/ for validation and test, words/ for all, counts.txt of what was dropped.
-clean_raw() {
-  local corpus=$1 output=$2 set lang drop
-  tokenizer_json "$3" en de normalize_punctuation true > "$output/tokenizer.json"
+# check_sets CORPUS FOLDER: copies of all sets in FOLDER, train without what is dropped; prints the counts.
+check_sets() {
+  local set drop
   for set in "${sets[@]}"; do
     drop=()
     [[ $set != train ]] || drop=(--drop)
-    check_text "$(source_of "$corpus/$set.en")" "$(source_of "$corpus/$set.de")" "$output/raw/$set".{en,de} \
-      "${drop[@]}"
-  done > "$output/counts.txt"
+    check_text "$(source_of "$1/$set.en")" "$(source_of "$1/$set.de")" "$2/$set".{en,de} "${drop[@]}"
+  done
+}
+
+# clean_raw CORPUS OUTPUT BPE: raw/ for validation and test, words/ for all, counts.txt of what was dropped.
+clean_raw() {
+  local corpus=$1 output=$2 lang
+  tokenizer_json "$3" en de normalize_punctuation true > "$output/tokenizer.json"
+  check_sets "$corpus" "$output/raw" > "$output/counts.txt"
   text_to tokenize "$output/tokenizer.json" "$output/words" "$output"/raw/*
   rm "$output"/raw/train.*
   python "$recipes/lib/filter_lengths.py" "$output"/words/train.{en,de} "$output"/{en,de}.kept \
@@ -31,15 +36,10 @@ clean_raw() {
 
 # clean_pieces CORPUS OUTPUT: the same for text that has gone through Moses and BPE already.
 clean_pieces() {
-  local corpus=$1 output=$2 set drop
+  local corpus=$1 output=$2 set
   tokenizer_json subword_nmt en de escape true > "$output/tokenizer.json"
   cp "$corpus/codes" "$output/codes"
-  for set in "${sets[@]}"; do
-    drop=()
-    [[ $set != train ]] || drop=(--drop)
-    check_text "$(source_of "$corpus/$set.en")" "$(source_of "$corpus/$set.de")" "$output/words/$set".{en,de} \
-      "${drop[@]}"
-  done > "$output/counts.txt"
+  check_sets "$corpus" "$output/words" > "$output/counts.txt"
   for set in "${sets[@]:1}"; do
     if [[ -e $corpus/raw/$set.en && -e $corpus/raw/$set.de ]]; then
       check_text "$corpus/raw/$set".{en,de} "$output/raw/$set".{en,de}

@@ -108,7 +108,9 @@ dropout=${dropout%.}
 row_arguments "$config"
 run=$work/$config${variant:+-$variant}-seed$seed
 settings=("${row[@]}" "${base[@]}" "${optimisation[@]}" --keep-last-epochs "$average" --seed "$seed" "${rest[@]}")
-((stop_stage < 5 && ${#dry_run} == 0)) || choose_devices
+if [[ -n $dry_run ]] || ((5 <= stop_stage)); then
+  choose_devices
+fi
 check_training "${settings[@]}"
 if [[ -n $dry_run ]]; then
   echo "${launch[*]@Q} BIN --user-dir $(alone user-dir) ${settings[*]@Q} ${device[*]@Q}"
