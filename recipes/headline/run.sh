@@ -103,10 +103,11 @@ if [[ -n $dry_run ]] || ((5 <= stop_stage)); then
   choose_devices
   row_arguments "$config" "$control"
   settings=("${row[@]}" "${base[@]}" "${optimisation[@]}" --keep-last-epochs "$average" --seed "$seed" "${rest[@]}")
-  check_training "${settings[@]}"
+  run=$work/$config-$control-seed$seed
+  check_training "$run" "${settings[@]}"
 fi
 if [[ -n $dry_run ]]; then
-  echo "${launch[*]@Q} BIN --user-dir $(alone user-dir) ${settings[*]@Q} ${device[*]@Q}"
+  echo "${launch[*]@Q} BIN --user-dir \"\$(alone user-dir)\" ${settings[*]@Q} ${device[*]@Q}"
   exit
 fi
 irregular=() irregular_sum=none
@@ -189,7 +190,6 @@ unlock
 ((stop_stage > 4)) || exit 0
 
 need 3 "$bin"
-run=$work/$config-$control-seed$seed
 make_folder "$run"
 lock "$run"
 command=${settings[*]}

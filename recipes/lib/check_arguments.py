@@ -4,7 +4,11 @@ usage: python check_arguments.py ARGUMENT...; the last line of stderr is the com
 """
 
 import sys
+from pathlib import Path
 
 from fairseq import options
 
-options.parse_args_and_arch(options.get_training_parser(), ["BIN", *sys.argv[1:]])
+import alone_fairseq
+
+plugin = ["--user-dir", str(Path(alone_fairseq.__file__).parent)]
+options.parse_args_and_arch(options.get_training_parser(), ["BIN", *plugin, *sys.argv[1:]])

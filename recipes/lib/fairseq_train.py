@@ -22,7 +22,7 @@ def without_gain(losses: Sequence[float], best: float) -> int:
 def main() -> None:
     parser = ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--patience", type=int, default=-1)
-    parser.add_argument("--save-dir", type=Path)
+    parser.add_argument("--save-dir", type=Path, default="checkpoints")  # as in fairseq
     known, _ = parser.parse_known_args()
     epochs = {int(path.stem[len("checkpoint") :]): path for path in known.save_dir.glob("checkpoint[0-9]*.pt")}
     if known.patience > 0 and epochs:

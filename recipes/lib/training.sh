@@ -77,10 +77,12 @@ train() {
     --log-format simple --log-interval 50 2>&1 | tee -a "${log:-$run/train.log}"
 }
 
-# check_training ARGUMENT...: what stands behind -- is known to fairseq-train.
+# check_training RUN ARGUMENT...: what stands behind -- is known to fairseq-train. Of a run that has been trained
+# same_settings takes no other arguments.
 check_training() {
   local told
-  ((${#rest[@]} == 0)) || told=$(python "$lib/check_arguments.py" --user-dir "$(alone user-dir)" "$@" 2>&1) ||
+  [[ -e $1/trained ]] || ((${#rest[@]} == 0)) ||
+    told=$(python "$lib/check_arguments.py" "${@:2}" 2>&1) ||
     die "${told##*: error: }"
 }
 

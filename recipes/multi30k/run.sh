@@ -77,7 +77,8 @@ numbers seed bpe_size max_minutes cool_down ${size:+size}
 . "$recipes/lib/training.sh"
 
 [[ $system != fast ]] || optimizer=adam_muon
-check_training "${task[@]}" "${model[@]}" --optimizer "$optimizer" "${optimisation[@]}" "${rest[@]}"
+run=$work/$system${size:+-$size}-seed$seed
+check_training "$run" "${task[@]}" "${model[@]}" --optimizer "$optimizer" "${optimisation[@]}" "${rest[@]}"
 
 text_settings="bpe $bpe"$'\n'"bpe_size $bpe_size"
 for set in "${sets[@]}"; do
@@ -135,7 +136,6 @@ settings=("${embedding[@]}" "${model[@]}" --optimizer "$optimizer" "${optimisati
 command=${settings[*]}
 run_settings=$text_settings$'\n'"beam $beam"$'\n'${command// --/$'\n'--}
 
-run=$work/$system${size:+-$size}-seed$seed
 make_folder "$run"
 lock "$run"
 if [[ -e $run/trained || -n $(epoch_checkpoints "$run") ]]; then

@@ -111,9 +111,9 @@ settings=("${row[@]}" "${base[@]}" "${optimisation[@]}" --keep-last-epochs "$ave
 if [[ -n $dry_run ]] || ((5 <= stop_stage)); then
   choose_devices
 fi
-check_training "${settings[@]}"
+check_training "$run" "${settings[@]}"
 if [[ -n $dry_run ]]; then
-  echo "${launch[*]@Q} BIN --user-dir $(alone user-dir) ${settings[*]@Q} ${device[*]@Q}"
+  echo "${launch[*]@Q} BIN --user-dir \"\$(alone user-dir)\" ${settings[*]@Q} ${device[*]@Q}"
   exit
 fi
 ((machine == 0)) || stage=5 stop_stage=5
