@@ -8,7 +8,7 @@
 #   --work DIR          of run.sh; the table and the picture go there, too (work/headline)
 #   --exceptions DIR    of run.sh
 #
-# All other options are run.sh's, such as --gigaword, --duc and --gpus.
+# All other options are run.sh's, such as --gigaword, --duc and --gpus, but not --config and --seed.
 #
 # Example: recipes/headline/table.sh --gigaword LDC2012T21 --duc DUC --gpus 4
 
@@ -21,22 +21,19 @@ work=work/headline
 exceptions=
 
 recipes=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+recipe=$recipes/headline
 . "$recipes/lib/options.sh"
-own=() others=()
-while (($#)); do
-  case $1 in
-    --rows | --seeds | --work | --exceptions) own+=("${@:1:2}"); shift $(($# > 1 ? 2 : 1)) ;;
-    -h | --help) own+=("$1"); shift ;;
-    *) others+=("$1"); shift ;;
-  esac
+own="rows seeds work exceptions" taken="config seed"
+. "$recipes/lib/several.sh"
+number_lists seeds
+for row in $rows; do
+  check_row "$recipe/conf" "$row"
 done
-parse_options "rows seeds work exceptions" "${own[@]}"
-. "$recipes/lib/stages.sh"
+scoring=(${exceptions:+--exceptions "$exceptions"})
 
 for seed in $seeds; do
   for row in $rows; do
-    "$recipes/headline/run.sh" --config "$row" --seed "$seed" --work "$work" \
-      ${exceptions:+--exceptions "$exceptions"} "${others[@]}"
+    train_row --config "$row" --seed "$seed" "${scoring[@]}"
   done
 done
-python "$recipes/headline/table.py" --work "$work" ${exceptions:+--exceptions "$exceptions"}
+[[ -n $partial ]] || python "$recipe/table.py" --work "$work" "${scoring[@]}" || exit

@@ -22,10 +22,11 @@ zero_probs="0.25 0.5 0.75"
 work=work/wmt_en_de
 
 recipes=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+recipe=$recipes/wmt_en_de
 . "$recipes/lib/options.sh"
 own="row codes codebooks zero_probs work" taken="config variant"
-. "$recipes/wmt_en_de/several.sh"
-check_row "$recipes/wmt_en_de/conf" "$row"
+. "$recipes/lib/several.sh"
+check_row "$recipe/conf" "$row"
 [[ $row == real_* || $row == binary_* ]] || die "--row $row has no filters; choose one of ALONE's"
 
 number_lists codes codebooks!
@@ -45,4 +46,4 @@ if [[ $row == binary_* ]]; then
     [[ $value == 0.5 ]] || train_row --config "$row" --variant "po$value" -- --alone-zero-prob "$value"
   done
 fi
-[[ -n $partial ]] || python "$recipes/wmt_en_de/table.py" --work "$work" --variants || exit
+[[ -n $partial ]] || python "$recipe/table.py" --work "$work" --variants || exit

@@ -9,8 +9,9 @@
 #   --dropouts NAME     for rows whose dropout the paper does not tell: all, and the lower validation loss counts, or
 #                       first (all)
 #
-# All other options are run.sh's, such as --gpus, but not --config, --seed, --dropout and --variant. With GPUs enough for several rows, run table.sh once for each group
-# of them, with another --rows and CUDA_VISIBLE_DEVICES: the runs share the prepared text.
+# All other options are run.sh's, such as --gpus, but not --config, --seed, --dropout and --variant. With GPUs enough
+# for several rows, run table.sh once for each group of them, with another --rows and CUDA_VISIBLE_DEVICES: the runs
+# share the prepared text.
 #
 # Example: recipes/wmt_en_de/table.sh --rows "lookup real_8192" --gpus 4
 
@@ -24,22 +25,23 @@ work=work/wmt_en_de
 dropouts=all
 
 recipes=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+recipe=$recipes/wmt_en_de
 . "$recipes/lib/options.sh"
 own="rows seeds work dropouts" taken="config seed dropout variant"
-. "$recipes/wmt_en_de/several.sh"
+. "$recipes/lib/several.sh"
 one_of dropouts all first
 number_lists seeds
 for row in $rows; do
-  check_row "$recipes/wmt_en_de/conf" "$row"
+  check_row "$recipe/conf" "$row"
 done
 
 for seed in $seeds; do
   for row in $rows; do
-    choices=$(sed -n 's/^dropout //p' "$recipes/wmt_en_de/conf/$row.conf")
+    choices=$(sed -n 's/^dropout //p' "$recipe/conf/$row.conf")
     [[ $dropouts == all ]] || choices=${choices%%,*}
     for dropout in ${choices//,/ }; do
       train_row --config "$row" --seed "$seed" --dropout "$dropout"
     done
   done
 done
-[[ -n $partial ]] || python "$recipes/wmt_en_de/table.py" --work "$work" || exit
+[[ -n $partial ]] || python "$recipe/table.py" --work "$work" || exit

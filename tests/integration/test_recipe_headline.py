@@ -231,6 +231,38 @@ def test_an_unknown_row_is_refused():
     assert "there is no row 'real', only binary_1024 binary_512 lookup real_1024 real_512" in line
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--seeds", "1 x", "--seeds must be whole numbers above 0, not 'x'"),
+        ("--rows", "lookup real_1", "there is no row 'real_1', only binary_1024"),
+        ("--config", "lookup", "option '--config' is not for table.sh, which sets it itself"),
+    ],
+)
+def test_what_a_table_cannot_do_is_refused_before_the_first_training(option, value, message, tmp_path):
+    result = call(RECIPE / "table.sh", option, value, "--pairs", tmp_path, "--work", tmp_path / "work")
+    assert message in refusal(result) and not (tmp_path / "work").exists()
+
+
+def test_all_trainings_of_a_table_can_be_shown_without_running_them(tmp_path):
+    options = [
+        "--rows",
+        "lookup real_512",
+        "--seeds",
+        "2",
+        "--dry-run",
+        "--gpus",
+        "0",
+        "--work",
+        tmp_path / "work",
+    ]
+    result = call(RECIPE / "table.sh", *options)
+    assert result.returncode == 0, result.stderr
+    shown = [line for line in result.stdout.splitlines() if line.startswith("==")]
+    assert shown == ["== --config lookup --seed 2", "== --config real_512 --seed 2"]
+    assert not (tmp_path / "work").exists()
+
+
 def test_help_shows_all_options_and_an_example():
     result = recipe("--help")
     assert "--control NAME" in result.stdout and "Example: recipes/headline/run.sh --gigaword" in result.stdout

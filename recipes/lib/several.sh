@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# What table.sh and sweep.sh share: several trainings of run.sh. `own` names the options that are not run.sh's,
-# and `taken` those of run.sh that are not for the user, because each training gets its own.
-# shellcheck source-path=SCRIPTDIR/.. disable=SC2154,SC2034  # recipes, own, ... : of the script that reads this file
+# Several trainings, one after the other, of the run.sh in the folder `recipe`. `own` names the options that are not
+# run.sh's, and `taken` those of run.sh that are not for the user, because each training gets its own.
+# shellcheck source-path=SCRIPTDIR/.. disable=SC2154,SC2034  # recipe, own, ... : of the script that reads this file
 
 # Options of ours, those of run.sh, and behind -- those of fairseq-train. `partial` tells that run.sh is to stop before
 # there is a score for a table.
@@ -33,6 +33,6 @@ train_row() {
     shift
   done
   echo "== ${options[*]}"
-  "$recipes/wmt_en_de/run.sh" "${options[@]}" --work "$work" "${for_run[@]}" \
+  "$recipe/run.sh" "${options[@]}" --work "$work" "${for_run[@]}" \
     -- "${training[@]}" "${for_training[@]}" || exit
 }
