@@ -7,6 +7,7 @@ teacher with length control is told the length of the reference, as in its own t
 """
 
 import math
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -145,7 +146,8 @@ def load_teacher(path: str, task: Any) -> torch.nn.Module:
     except OSError as error:
         raise UserError(f"--teacher-checkpoint {path}: {error.strerror}") from error
     try:
-        (teacher,), _ = checkpoint_utils.load_model_ensemble([path], task=task)
+        # A copy: building a model with ALONE makes its task log that model's gradients.
+        (teacher,), _ = checkpoint_utils.load_model_ensemble([path], task=copy(task))
     except (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         detail = str(error).split("\n")[0]
         raise UserError(f"--teacher-checkpoint {path}: does not load for these data: {detail}") from error

@@ -1,13 +1,15 @@
 """Re-ranking of headlines by the words they share with the text (Takase and Okazaki, 2019).
 
 Of the candidates for a text the one counts that has the most tokens which are in the text, too. Repeated tokens
-count each time. The paper speaks of content words, its code leaves no words out; ``stop_words`` does.
+count each time. The paper speaks of content words, its code leaves no words out; ``stop_words`` does. <unk>, which
+pairs of NAMAS have for rare words, is no word that a text and a headline can share.
 """
 
 import re
 from collections.abc import Callable, Collection, Sequence
 
 LETTER = re.compile(r"[^\W\d_]")
+UNKNOWN = "<unk>"
 
 
 class Reranker:
@@ -26,12 +28,12 @@ class Reranker:
         stem: Callable[[str], str] = str,
         stop_words: Collection[str] = (),
     ):
-        self.tokenize, self.stem, self.stop_words = tokenize, stem, frozenset(stop_words)
+        self.tokenize, self.stem, self.ignored = tokenize, stem, frozenset([UNKNOWN, *stop_words])
 
     def words(self, text: str) -> list[str]:
         """Words of ``text`` that hold a letter and are no stop words, or their stems."""
-        words = self.tokenize(text.lower()).split()
-        return [self.stem(word) for word in words if LETTER.search(word) and word not in self.stop_words]
+        words = self.tokenize(text).lower().split()  # Moses tells by capitals where a sentence ends
+        return [self.stem(word) for word in words if LETTER.search(word) and word not in self.ignored]
 
     def best(self, source: str, candidates: Sequence[tuple[float, str]]) -> str:
         """The candidate, (score, text), with the most words of ``source``; the better score breaks a tie."""

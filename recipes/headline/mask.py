@@ -9,10 +9,17 @@ import sys
 from pathlib import Path
 
 from duc import treebank
+from nltk.tokenize.treebank import TreebankWordDetokenizer
 
 from alone_fairseq.cli.arguments import positive
 from alone_fairseq.errors import UserError
 from alone_fairseq.lines import read_lines, write_lines
+
+
+def plain(words: list[str]) -> str:
+    """A text as people write it."""
+    brackets = {"-lrb-": "(", "-rrb-": ")"}
+    return TreebankWordDetokenizer().detokenize([brackets.get(word, word) for word in words])
 
 
 def main() -> None:
@@ -20,7 +27,11 @@ def main() -> None:
         description=__doc__, epilog="example: python mask.py texts --raw --digits --known pairs/known.txt > masked"
     )
     parser.add_argument("texts", type=Path, metavar="FILE", help="one a line, in tokens of the Penn Treebank")
-    parser.add_argument("--raw", action="store_true", help="they are not in tokens yet")
+    tokens = parser.add_mutually_exclusive_group()
+    tokens.add_argument("--raw", action="store_true", help="they are not in tokens yet")
+    tokens.add_argument(
+        "--plain", action="store_true", help="put them together again, for a model that takes them apart itself"
+    )
     parser.add_argument("--words", type=positive, metavar="N", help="cut each text to so many (all)")
     parser.add_argument("--digits", action="store_true", help="write # for them")
     parser.add_argument("--known", type=Path, metavar="FILE", help="words, one a line; others become <unk>")
@@ -30,7 +41,8 @@ def main() -> None:
     for line in read_lines(arguments.texts):
         line = treebank(line.lower()) if arguments.raw else line.lower()
         words = (re.sub(r"\d", "#", line) if arguments.digits else line).split()[: arguments.words]
-        masked.append(" ".join(word if known is None or word in known else "<unk>" for word in words))
+        words = [word if known is None or word in known else "<unk>" for word in words]
+        masked.append(plain(words) if arguments.plain else " ".join(words))
     write_lines(masked)
 
 

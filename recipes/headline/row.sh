@@ -28,6 +28,7 @@ row_arguments() {
 # prepare_duc OUTPUT: of each year the texts, the references, and the texts as the model reads them.
 prepare_duc() {
   local year mask=()
+  [[ -z $pairs ]] || mask+=(--plain)  # tokenizer.json says Moses
   python "$here/duc.py" --duc "$duc" --unpack "$1/unpacked" --output "$1" || exit
   rm -rf "$1/unpacked"
   [[ -z $gigaword || -n $keep_digits ]] || mask+=(--digits)

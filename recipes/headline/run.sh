@@ -61,7 +61,8 @@ base=(--arch transformer_alone_gigaword
 optimisation=(--criterion label_smoothed_cross_entropy --label-smoothing 0.1
   --optimizer adam --adam-betas '(0.9, 0.98)' --clip-norm 1.0 --weight-decay 0.0
   --lr-scheduler inverse_sqrt --warmup-init-lr 1e-07
-  --required-batch-size-multiple 1)  # at its default, 8, fairseq leaves the last few pairs out
+  --required-batch-size-multiple 1   # at its default, 8, fairseq leaves the last few pairs out
+  --update-epoch-batch-itr True)     # batches drawn anew for each epoch: those that a resumed training gets, too
 relu_dropout=0.1 stop_relu_dropout=300
 average=10     # newest checkpoints, one an epoch
 beam=5         # of one headline
@@ -129,7 +130,10 @@ if [[ -n $pairs ]]; then
   done
   pair_settings=${pair_settings%$'\n'}
 else
-  pair_settings="gigaword $gigaword"$'\n'"keep_digits $keep_digits"$'\n'"no_unk $no_unk"
+  [[ -d $gigaword ]] || die "--gigaword $gigaword: no such folder"
+  gigaword_settings="gigaword $(names_and_sizes "$gigaword")"
+  same_settings "$work/gigaword/settings" "$gigaword_settings"
+  pair_settings=$gigaword_settings$'\n'"keep_digits $keep_digits"$'\n'"no_unk $no_unk"
   same_settings "$source/settings" "$pair_settings"
 fi
 text_settings=$pair_settings$'\n'"words $words"$'\n'"bpe_size $bpe_size"
@@ -137,6 +141,8 @@ same_settings "$text/settings" "$text_settings"
 same_settings "$bin/settings" "$text_settings"
 
 if [[ -n $gigaword ]] && run_stage 1 "pairs of Gigaword" "$source"; then
+  make_folder "$work/gigaword"
+  keep_settings "$work/gigaword/settings" "$gigaword_settings"
   python "$here/gigaword.py" --gigaword "$gigaword" --output "$work/gigaword" --workers "$workers" || exit
   scratch "$source"
   python "$here/namas.py" --pairs "$work/gigaword" --output "$source.tmp" --valid-size "$valid_size" \
@@ -176,7 +182,8 @@ fi
 sets=(test)
 if [[ -n $duc ]]; then
   sets+=(duc2003 duc2004)
-  duc_settings="duc $duc"$'\n'"words $words"$'\n'$pair_settings
+  [[ -d $duc ]] || die "--duc $duc: no such folder; it must hold NIST's archives of DUC 2003 and 2004, or what is in them"
+  duc_settings="duc $(names_and_sizes "$duc")"$'\n'"words $words"$'\n'$pair_settings
   same_settings "$work/duc/settings" "$duc_settings"
   if run_stage 4 "texts and references of DUC" "$work/duc"; then
     need 1 "$source"
@@ -190,6 +197,7 @@ unlock
 ((stop_stage > 4)) || exit 0
 
 need 3 "$bin"
+[[ -z $duc ]] || need 4 "$work/duc"
 make_folder "$run"
 lock "$run"
 command=${settings[*]}
@@ -209,6 +217,7 @@ fi
 averaged=$run/averaged.pt
 if run_stage 6 "average" "$averaged"; then
   need 5 "$run/trained"
+  rm -f "$run"/{test,duc2003,duc2004}-*  # of an older model
   average_newest "$run" "$average" "$averaged"
 fi
 
@@ -222,7 +231,7 @@ for set in "${sets[@]}"; do
       write_headlines "$set" "$length" "$name"
     fi
     scoring="lengths ${length/free/$lengths}"$'\n'"exceptions $irregular_sum"
-    [[ ! -e $name.scored || $stage -gt 8 || $(< "$name.scored") == "$scoring" ]] || rm "$name.scored"
+    [[ ! -e $name.scored || $stop_stage -lt 8 || $(< "$name.scored") == "$scoring" ]] || rm "$name.scored"
     if run_stage 8 "score $set, $length characters" "$name.scored"; then
       need 7 "$name.reranked"
       score_headlines "$set" "$length" "$name"

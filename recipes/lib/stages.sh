@@ -82,6 +82,11 @@ keep_settings() {
   publish "$1"
 }
 
+# names_and_sizes FOLDER: a number that tells its files from others', without reading them.
+names_and_sizes() {
+  find -L "$1" -type f -printf '%P %s\n' | sort | cksum
+}
+
 # same_settings FILE SETTINGS: refuse to go on from outputs of other settings. One a line: name value.
 same_settings() {
   local old new

@@ -19,6 +19,8 @@ count_gpus() {
 count_devices() {
   local machines=${2:-1} here=0
   [[ ${gpus:-} == 0 ]] || here=$(count_gpus)
+  [[ -n ${gpus:-}${dry_run:-} || $here -gt 0 || ${size:-base} == small ]] ||
+    die "no GPU is found, and --size base takes months without; --gpus 0 trains on the CPU all the same"
   gpus=${gpus:-$((here * machines < $1 ? here * machines : $1))}
   count=$((gpus ? gpus : ${processes:?}))
   ((gpus == 0 || processes == 1)) || die "--processes is for training without GPUs: leave it out, or add --gpus 0"
@@ -37,6 +39,7 @@ use_devices() {
   count=$((gpus ? gpus : $2))
   if ((gpus)); then
     device=(--fp16)
+    [[ " ${rest[*]:-} " != *" --bf16 "* ]] || device=()  # with both, fairseq takes fp16
   else
     device=(--cpu)
     # glibc gives the memory of each large tensor back to the system, and asks for it again, page by page: the
@@ -77,10 +80,18 @@ train() {
     --log-format simple --log-interval 50 2>&1 | tee -a "${log:-$run/train.log}"
 }
 
-# check_training RUN ARGUMENT...: what stands behind -- is known to fairseq-train. Of a run that has been trained
-# same_settings takes no other arguments.
+# Options of fairseq-train that the recipes give last, and on which averaging and going on rest.
+ours=" --update-freq --save-dir --restore-file --no-epoch-checkpoints --cpu --distributed-world-size --ddp-backend
+  --user-dir --log-format --log-interval "
+
+# check_training RUN ARGUMENT...: what stands behind -- is known to fairseq-train, and is for the user to choose. Of a
+# run that has been trained same_settings takes no other arguments.
 check_training() {
-  local told
+  local told option
+  for option in "${rest[@]}"; do
+    [[ $option != --* || ${ours//[[:space:]]/ } != *" ${option%%=*} "* ]] ||
+      die "${option%%=*} is not for what stands behind --: the recipe sets it itself, see $0 --help"
+  done
   [[ -e $1/trained ]] || ((${#rest[@]} == 0)) ||
     told=$(python "$lib/check_arguments.py" "${@:2}" 2>&1) ||
     die "${told##*: error: }"

@@ -68,10 +68,12 @@ test_set() {
 
 # fetch ADDRESS FILE: goes on with what an interrupted run has left.
 fetch() {
-  local status=0
+  local status=0 answer
   [[ ! -e $2 ]] || return 0
-  curl --fail --location --silent --show-error --retry 2 --continue-at - --output "$2.part" "$1" || status=$?
-  if [[ $status =~ ^(22|33|36)$ && -e $2.part ]]; then  # the server does not go on, or the part is all of it
+  answer=$(curl --fail --location --silent --show-error --retry 2 --continue-at - --write-out '%{http_code}' \
+    --output "$2.part" "$1") || status=$?
+  # The server does not go on, or the part is all of it, and there is nothing in that range.
+  if [[ ($status =~ ^(33|36)$ || $answer == 416) && -e $2.part ]]; then
     rm "$2.part"
     curl --fail --location --silent --show-error --retry 2 --output "$2.part" "$1" && status=0
   fi

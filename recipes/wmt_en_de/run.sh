@@ -11,7 +11,8 @@
 #   --work DIR          for all that is made; rows share the prepared text (work/wmt_en_de)
 #   --size NAME         base, the paper's, or small, for a few ten thousand sentences (base)
 #   --bpe NAME          subword_nmt, after the tokenizer of Moses, or sentencepiece (subword_nmt)
-#   --bpe-size N        merges of subword_nmt, pieces of sentencepiece, for both languages (32000; small: 8000)
+#   --bpe-size N        merges of subword_nmt, pieces of sentencepiece, for both languages (32000 and 32767; small: 8000
+#                       and 8191)
 #   --workers N         processes that prepare the text (all cores)
 #   --gpus N            GPUs that train together: 1, 2, 4, 8, ...; 0: the CPU (all that there are)
 #   --processes N       without GPUs: processes that train together (1)
@@ -61,6 +62,7 @@ optimisation=(--criterion label_smoothed_cross_entropy --label-smoothing 0.1
   --update-epoch-batch-itr True)  # batches drawn anew for each epoch: those that a resumed training gets, too
 declare -A relu_dropout=([real]=0.2 [binary]=0.15)
 stop_relu_dropout=4500
+merges=32000
 words_kept=32768  # of the dictionary, <s> and the like included: V of Table 2
 shrink=1          # what D_inter is divided by
 average=10        # newest checkpoints, one an epoch
@@ -79,7 +81,8 @@ small() {
   stop_relu_dropout=300
   words_kept=8192
   shrink=4
-  : "${bpe_size:=8000}" "${max_minutes:=60}"
+  merges=8000
+  : "${max_minutes:=60}"
 }
 
 recipes=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -91,7 +94,9 @@ one_of bpe subword_nmt sentencepiece
 one_of stage {1..8}
 one_of stop_stage {1..8}
 [[ $size == base ]] || small
-bpe_size=${bpe_size:-32000}
+# sentencepiece counts <s>, </s> and <unk> among its pieces, and the dictionary has a <pad>.
+[[ $bpe != sentencepiece ]] || bpe_size=${bpe_size:-$((words_kept - 1))}
+bpe_size=${bpe_size:-$merges}
 numbers seed bpe_size workers processes machines ${max_minutes:+max_minutes} ${gpus:+gpus!} machine!
 [[ -z $dropout || $dropout =~ ^0(\.[0-9]+)?$ ]] || die "--dropout must be a number from 0 to below 1, not '$dropout'"
 while [[ $dropout == *.*0 ]]; do dropout=${dropout%0}; done  # 0.20 is 0.2
@@ -184,7 +189,9 @@ if run_stage 4 "binarise" "$bin"; then
   check_known "$bin.tmp" "$kind"
   echo "$bin_settings" > "$bin.tmp/settings"
   publish "$bin"
-  echo "V = $(words "$bin" en)"
+  found=$(words "$bin" en)
+  echo "V = $found"
+  [[ $size == small || $found == "$words_kept" ]] || echo "not the $words_kept of Table 2: embeddings of another size"
 fi
 ((machine)) || unlock
 ((stop_stage > 4)) || exit 0
@@ -214,6 +221,7 @@ fi
 averaged=$run/averaged.pt
 if run_stage 6 "average" "$averaged"; then
   need 5 "$run/trained"
+  rm -f "$run"/newstest*.{de,bleu}  # of an older model
   average_newest "$run" "$average" "$averaged"
 fi
 

@@ -23,6 +23,7 @@ cd "${SLURM_SUBMIT_DIR:?is not set; start it with sbatch, see the top of this fi
 [[ -x recipes/wmt_en_de/run.sh ]] || { echo "slurm.sh: error: submit it from the root of the repository" >&2; exit 1; }
 hosts=$(scontrol show hostnames "$SLURM_JOB_NODELIST")
 first=${hosts%%$'\n'*}
+export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK  # from SLURM 22.05 on srun does not take sbatch's, and gives one
 export HEAD=$first:$((20000 + SLURM_JOB_ID % 20000))  # jobs that share a machine must not share a port
 
 options=()

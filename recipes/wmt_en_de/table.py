@@ -27,6 +27,7 @@ from results import (
 
 from alone_fairseq.checkpoint.files import replacing
 from alone_fairseq.cli.plot import draw, read_curve
+from alone_fairseq.errors import UserError
 
 # Of Table 2: the method, and the paper's embedding parameters and BLEU.
 ROWS = {
@@ -188,4 +189,7 @@ def draw_all(runs: list[Run], work: Path) -> list[Path]:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (UserError, OSError) as error:
+        sys.exit(f"{Path(__file__).name}: {error}")

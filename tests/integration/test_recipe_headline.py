@@ -4,6 +4,7 @@ import importlib
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -59,6 +60,8 @@ def test_gigaword_and_duc_to_the_table(tmp_path):
     assert scored.returncode == 0 and scored.stdout.count("stage 8: score") == scored.stdout.count("characters\n")
     assert "exceptions:none" not in json.loads((run / "test-5.reranked.rouge").read_text())["signature"]
 
+    kept = recipe(*settings, "--stop-stage", 7, *TINY)
+    assert kept.returncode == 0 and (run / "test-5.scored").exists()
     again = recipe(*settings, "--exceptions", tmp_path, *TINY)
     assert again.returncode == 0 and again.stdout.count("done already") == len(again.stdout.splitlines())
     assert "'bpe_size 30'" in refusal(recipe(*settings, "--bpe-size", 40, *TINY))
@@ -104,6 +107,11 @@ def test_killed_while_it_writes_headlines_it_goes_on_to_the_same(tmp_path):
     assert recipe("--work", work, *line).returncode == 0
     for name in ("best", "reranked", "reranked.rouge", "best.lengths-20"):
         assert (run / f"test-20.{name}").read_text() == (whole / run.name / f"test-20.{name}").read_text()
+    (run / "averaged.pt").unlink()
+    assert recipe("--work", work, *line, "--stop-stage", 6).returncode == 0
+    assert not list(run.glob("test-20*"))  # they were of another model
+    (work / run.name).rename(tmp_path / "of another model")
+    shutil.copytree(whole / run.name, work / run.name)
     shown = call(sys.executable, RECIPE / "show.py", "--work", work, "--run", run.name, "--count", 2)
     assert shown.stdout.count("reference ") == 2 and shown.stdout.count("\n20 ") == 2
 
@@ -139,6 +147,9 @@ def test_texts_are_masked_like_the_pairs(tmp_path):
     assert result.stdout == "a ferry -lrb- <unk> -rrb- with ### people , sank .\n"
     result = call(sys.executable, RECIPE / "mask.py", tmp_path / "text", *line, "--words", 2)
     assert result.stdout == "a ferry\n"
+    (tmp_path / "tokens").write_text("`` it did n't sink -lrb- yet -rrb- , '' police said .\n")
+    result = call(sys.executable, RECIPE / "mask.py", tmp_path / "tokens", "--plain")
+    assert result.stdout == '"it didn\'t sink (yet)," police said.\n'
 
 
 def test_rows_of_the_table_that_were_not_run_stay_in_it(tables):
@@ -203,7 +214,9 @@ def test_pairs_that_are_not_there_or_damaged_are_refused(pairs, tmp_path):
         ([], "--embedding alone --alone-filter real --alone-inter-dim 512 --alone-relu-dropout 0.1"),
         ([], "--length-control lrpe --length-control-pe --arch transformer_alone_gigaword"),
         ([], "--max-tokens 3584 --lr 0.001 --warmup-updates 4000 --dropout 0.3 --max-epoch 100"),
-        ([], "--update-freq 16"),
+        ([], "--update-epoch-batch-itr True"),
+        ([], "--update-freq 16 --fp16"),
+        (["--", "--bf16"], "--bf16 --update-freq 16"),
         (["--config", "binary_1024"], "--alone-filter binary --alone-inter-dim 1024"),
         (
             ["--config", "lookup", "--control", "ldpe"],
@@ -224,6 +237,18 @@ def test_what_a_dry_run_prints_can_be_pasted(tiny_data, tmp_path):
     line += " --task translation --max-tokens 200 --length-control none --no-length-control-pe"
     result = call("bash", "-c", line)
     assert result.returncode == 0 and "done training" in result.stdout, result.stderr
+
+
+@pytest.mark.parametrize("option", ["--update-freq", "--save-dir=here", "--no-epoch-checkpoints"])
+def test_what_the_recipe_sets_itself_is_refused(option):
+    line = refusal(recipe("--dry-run", "--gpus", "0", "--", option, "2"))
+    assert f"{option.partition('=')[0]} is not for what stands behind --: the recipe sets it itself" in line
+
+
+def test_months_on_a_cpu_are_not_begun_by_chance(pairs, tmp_path):
+    line = ["--pairs", pairs, "--work", tmp_path / "work"]
+    assert "no GPU is found" in refusal(call(RECIPE / "run.sh", *line, CUDA_VISIBLE_DEVICES=""))
+    assert not (tmp_path / "work").exists()
 
 
 def test_an_unknown_row_is_refused():

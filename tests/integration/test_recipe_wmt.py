@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from commands import RECIPES, USER_DIR, build, call, refusal
+from commands import RECIPES, USER_DIR, build, call, fake, refusal
 from fairseq.data import Dictionary
 
 from alone_fairseq import AloneEmbedding
@@ -224,6 +224,16 @@ def test_without_a_network_it_says_what_to_put_where(tmp_path):
     assert "sacreBLEU's wmt13 cannot be fetched; without a network put {train,newstest2013,newstest2014}" in line
     assert "train.tok.clean" in line
     assert line.endswith("add --data-dir")
+
+
+@pytest.mark.parametrize(("status", "code", "left"), [(22, 503, "half"), (22, 416, "whole"), (33, 200, "whole")])
+def test_what_was_fetched_is_kept_unless_the_server_does_not_go_on(tmp_path, status, code, left):
+    (tmp_path / "archive.part").write_text("half\n")
+    going_on = f"if [[ $* == *--continue-at* ]]; then printf {code}; exit {status}; fi"
+    path = fake(tmp_path / "bin", "curl", f'{going_on}\necho whole > "${{@: -2:1}}"')
+    result = call("bash", "-c", f". {WMT}/corpus.sh; fetch address {tmp_path}/archive", PATH=path)
+    name = "archive.part" if left == "half" else "archive"
+    assert (tmp_path / name).read_text() == f"{left}\n" and (result.returncode == 0) == (left == "whole")
 
 
 def test_scores_are_those_of_wmt14_where_the_text_is(tmp_path):

@@ -269,6 +269,7 @@ def test_a_job_of_slurm_trains_on_two_machines(finished, prepared, tmp_path):
         tools,
         "srun",
         """nodes=2
+        (( SRUN_CPUS_PER_TASK == 32 )) || exit 1
         while [[ $1 == --* ]]; do [[ $1 != --nodes=1 ]] || nodes=1; shift; done
         (( nodes == 1 )) && exec "$@"
         SLURM_NODEID=1 "$@" & SLURM_NODEID=0 "$@" && wait $!""",
@@ -276,7 +277,7 @@ def test_a_job_of_slurm_trains_on_two_machines(finished, prepared, tmp_path):
     result = call(
         WMT / "slurm.sh", "--work", prepared, "--config", "lookup", *SETTINGS, "--stop-stage", "6", *TINY,
         PATH=path, SLURM_SUBMIT_DIR=str(RECIPES.parent), SLURM_JOB_NODELIST="local[1-2]", SLURM_JOB_ID="12345",
-        SLURM_NNODES="2",
+        SLURM_NNODES="2", SLURM_CPUS_PER_TASK="32",
     )  # fmt: skip
     run = prepared / "lookup-seed1"
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr

@@ -177,7 +177,9 @@ def test_each_setting_arrives_by_hydra(tiny_data, lm_data, tmp_path, arch):
 def test_mixed_precision(tiny_data, tmp_path, precision):
     line = TRAINING.replace("--cpu ", "")
     model = f"--user-dir {USER_DIR} --arch transformer_alone_tiny {RELU_DROPOUT} {precision} --max-update 5"
-    run(fairseq_train, f"{tiny_data} --save-dir {tmp_path} {line} {model}")
+    log = run(fairseq_train, f"{tiny_data} --save-dir {tmp_path} {line} {model} --log-interval 1")
+    assert all(f" gnorm_{name}=" in log for name in ("o", "w1", "w2"))
+    assert (precision == "--fp16") == (" overflows=" in log) and (precision == "--bf16") != (" loss_scale=" in log)
     assert all(value.isfinite().all() for value in weights(tmp_path / "checkpoint_last.pt").values())
     assert "H-0\t" in run(generate, f"{tiny_data} --user-dir {USER_DIR} --path {tmp_path}/checkpoint_last.pt")
 

@@ -83,6 +83,19 @@ def test_language_models_learn_from_language_models(tiny_data, tmp_path):
     assert len(losses) == 2 and losses[0] > 0
 
 
+def test_a_teacher_with_alone_is_not_in_the_log_of_the_student(tiny_data, tmp_path):
+    """Its gradients are none, and would halve the norms."""
+    teacher = train(tiny_data, tmp_path / "teacher", "--max-update 2")
+    norms = []
+    for line in (f"--teacher-checkpoint {teacher} --distil-weight 1e-9", "--criterion label_smoothed_cross_entropy"):
+        options = (
+            f"{TRAINING} {SMALL} --arch transformer_alone_tiny {DISTIL} {line} --max-update 1 --log-interval 1"
+        )
+        log = run(fairseq_train, f"{tiny_data} --save-dir {tmp_path / 'student'} {options} --no-save")
+        norms.append(re.findall(r"gnorm_o=[\d.]+", log))
+    assert norms[0] and norms[0] == norms[1]
+
+
 def test_teachers_that_cannot_teach_are_refused(tiny_data, teacher, tmp_path):
     (tmp_path / "text.pt").write_text("text")
     small = tmp_path / "small"

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from sacremoses import MosesTokenizer
 
 from alone_fairseq.cli import main
 from alone_fairseq.evaluation.rerank import Reranker
@@ -32,6 +33,17 @@ def test_repeated_words_count_each_time():
 def test_tokens_without_a_letter_do_not_count():
     assert Reranker().best(SOURCE, [(-0.1, "ferry"), (-0.9, "75 , 75 ,")]) == "ferry"
     assert Reranker().words("1st # 2nd n't 75 x_1 _ É") == ["1st", "2nd", "n't", "x_1", "é"]
+
+
+def test_unknown_words_are_not_shared():
+    source = SOURCE.replace("passengers", "<unk>")
+    assert Reranker().best(source, [(-0.1, "<unk> <unk> ferry"), (-0.9, "ferry sank")]) == "ferry sank"
+
+
+def test_a_full_stop_is_taken_off_by_the_next_sentence_s_capital():
+    moses = MosesTokenizer("en")
+    reranker = Reranker(tokenize=lambda text: moses.tokenize(text, return_str=True))
+    assert reranker.words("It sank off the coast. Police were there.")[4:6] == ["coast", "police"]
 
 
 def test_stop_words_do_not_count():
