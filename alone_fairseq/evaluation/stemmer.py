@@ -9,6 +9,7 @@ WordNet's exception lists, which are not in this package.
 import os
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from pathlib import Path
 
 from nltk.stem import porter
 
@@ -69,15 +70,16 @@ class _Porter(porter.PorterStemmer):
 
 
 def read_exceptions(paths: Iterable[str | os.PathLike]) -> dict[str, str]:
-    """Base forms of irregular words, from WordNet's ``noun.exc``, ``verb.exc``, ...; a later file overrides.
+    """Base forms of irregular words, from WordNet's ``noun.exc``, ``verb.exc``, ...
 
-    A line holds a form and its base forms, of which ROUGE-1.5.5 takes the first.
+    Of a form that several files have, the last one counts by the alphabet of their names, in whatever order they are
+    given. A line holds a form and its base forms, of which ROUGE-1.5.5 takes the first.
 
     Raises:
         UserError: a line has fewer than two words.
     """
     exceptions = {}
-    for path in paths:
+    for path in sorted(paths, key=lambda path: (Path(path).name, str(path))):
         with open(path, encoding="utf-8", errors="replace") as lines:
             for number, line in enumerate(lines, 1):
                 words = line.split()

@@ -16,6 +16,9 @@ from alone_fairseq.reconstruction.student import SubwordStudent
 class NGramBag(SubwordStudent):
     """The mean of the vectors of a word's n-grams.
 
+    They are used times the root of d, as a Transformer's embeddings are: a mean of twenty then begins about as
+    long as a word's vector, a step of Adam moves it as far, and the attention's weights differ from the start.
+
     Args:
         shortest, longest: characters of an n-gram, with the marks of a word's ends.
         kept: n-grams that have a vector.
@@ -30,7 +33,11 @@ class NGramBag(SubwordStudent):
         nn.init.normal_(self.embedding.weight[1:], std=embedding_dim**-0.5)
 
     def embed(self, parts: Tensor) -> Tensor:
-        return self.pool(self.embedding(parts), parts)
+        return self.pool(self.scaled(parts), parts)
+
+    def scaled(self, parts: Tensor) -> Tensor:
+        """Vectors of n-grams: (n, longest) long -> (n, longest, d)."""
+        return self.embedding(parts) * self.embedding_dim**0.5
 
     @staticmethod
     def pool(values: Tensor, parts: Tensor) -> Tensor:
@@ -65,6 +72,6 @@ class NGramAttention(NGramBag):
         self.output = nn.Linear(embedding_dim, embedding_dim)
 
     def embed(self, parts: Tensor) -> Tensor:
-        x = self.embedding(parts)  # (n, longest, d)
+        x = self.scaled(parts)  # (n, longest, d)
         attended, _ = self.attention(x, x, x, key_padding_mask=parts.eq(0), need_weights=False)
         return self.output(self.pool(x + attended, parts))

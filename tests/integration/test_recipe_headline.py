@@ -215,8 +215,8 @@ def test_pairs_that_are_not_there_or_damaged_are_refused(pairs, tmp_path):
         ([], "--length-control lrpe --length-control-pe --arch transformer_alone_gigaword"),
         ([], "--max-tokens 3584 --lr 0.001 --warmup-updates 4000 --dropout 0.3 --max-epoch 100"),
         ([], "--update-epoch-batch-itr True"),
-        ([], "--update-freq 16 --fp16"),
-        (["--", "--bf16"], "--bf16 --update-freq 16"),
+        ([], "--seed 1 --fp16 --ddp-backend legacy_ddp"),
+        (["--", "--bf16"], "--seed 1 --bf16 --ddp-backend legacy_ddp"),
         (["--config", "binary_1024"], "--alone-filter binary --alone-inter-dim 1024"),
         (
             ["--config", "lookup", "--control", "ldpe"],

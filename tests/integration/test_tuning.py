@@ -87,11 +87,10 @@ def test_a_teacher_with_alone_is_not_in_the_log_of_the_student(tiny_data, tmp_pa
     """Its gradients are none, and would halve the norms."""
     teacher = train(tiny_data, tmp_path / "teacher", "--max-update 2")
     norms = []
-    for line in (f"--teacher-checkpoint {teacher} --distil-weight 1e-9", "--criterion label_smoothed_cross_entropy"):
-        options = (
-            f"{TRAINING} {SMALL} --arch transformer_alone_tiny {DISTIL} {line} --max-update 1 --log-interval 1"
-        )
-        log = run(fairseq_train, f"{tiny_data} --save-dir {tmp_path / 'student'} {options} --no-save")
+    common = f"{TRAINING} {SMALL} --arch transformer_alone_tiny {DISTIL} --max-update 1 --log-interval 1 --no-save"
+    taught = f"--teacher-checkpoint {teacher} --distil-weight 1e-9"
+    for line in (taught, "--criterion label_smoothed_cross_entropy"):
+        log = run(fairseq_train, f"{tiny_data} --save-dir {tmp_path / 'student'} {common} {line}")
         norms.append(re.findall(r"gnorm_o=[\d.]+", log))
     assert norms[0] and norms[0] == norms[1]
 

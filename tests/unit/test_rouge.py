@@ -211,6 +211,13 @@ def test_mistakes(alone_rouge, tmp_path, monkeypatch, hypotheses, references, fl
     assert message in err
 
 
+def test_the_order_of_the_lists_makes_no_difference(tmp_path):
+    (tmp_path / "noun.exc").write_text("wound wound\nmice mouse\n")
+    (tmp_path / "verb.exc").write_text("wound wind\n")
+    paths = [tmp_path / "verb.exc", tmp_path / "noun.exc"]
+    assert read_exceptions(paths) == read_exceptions(paths[::-1]) == {"wound": "wind", "mice": "mouse"}
+
+
 def test_mistakes_in_python():
     with pytest.raises(UserError, match="unknown aggregate 'max'; choose from pooled, best, mean"):
         Rouge(aggregate="max")
