@@ -71,12 +71,14 @@ student() {
 
 # train_student FOLDER EPOCHS ARGUMENT...: on from the checkpoint that is there.
 train_student() {
-  local run=$1 epochs=$2 every=50 length before=0
+  local run=$1 epochs=$2 every=$(($2 / 10)) length before=0
   [[ ! -e $run/epochs ]] || before=$(< "$run/epochs")
   ((before <= epochs || epochs == 0)) || die "$run has been trained for $before epochs, and there is no way back to" \
     "$epochs; choose another --work"
   if ((epochs)); then
-    # fairseq saves nothing after the last epoch unless it is one of those to be saved.
+    # At least ten times on the way, for what a kill may cost. fairseq saves nothing after the last epoch unless it is
+    # one of those to be saved.
+    ((every = every < 1 ? 1 : every > 50 ? 50 : every))
     while ((epochs % every)); do ((every--)); done
     length=(--max-epoch "$epochs" --save-interval "$every")
     echo "$epochs" > "$run/epochs"

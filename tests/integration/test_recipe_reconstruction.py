@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import RECIPES, call, files, refusal
+from commands import RECIPES, call, files, kill_when, refusal
 
 from alone_fairseq.vectors import Vectors, read_vectors, write_vectors
 
@@ -55,6 +55,22 @@ def test_figure3(data, tmp_path):
     line = ["--vectors", data / "vectors.vec", "--pairs", data / "pairs", "--work", tmp_path, "--epochs", "3"]
     refused = call(HERE / "figure3.sh", *line, *SMALL)
     assert "other settings" in refusal(refused)
+
+
+def test_a_student_that_is_killed_is_taken_up_where_it_last_saved(data, tmp_path):
+    grid = ["--inter-dims", "9", "--seeds", "1", "--filters", "real", "--bases", "trained", "--shares", "none"]
+    more = [*grid, "--epochs", "50", "--stop-stage", "2", *SMALL]
+    given = ["--vectors", data / "vectors.vec", "--pairs", data / "pairs", "--work", tmp_path]
+    student = tmp_path / "real-trained-9-seed1"
+    kill_when([HERE / "figure3.sh", *given, *more], (student / "checkpoints" / "checkpoint_last.pt").exists)
+    assert not (student / "epoch-50.json").exists()
+    before = (student / "train.log").read_text()
+    recipe("figure3", data, tmp_path, *more)
+    after = (student / "train.log").read_text().removeprefix(before)
+    first = int(re.search(r"Loaded checkpoint .* \(epoch (\d+) ", after)[1])
+    assert 6 <= first <= 50 and f"begin training epoch {first}" in after
+    assert "begin training epoch 50" in after and "begin training epoch 5\n" not in after
+    assert (student / "epoch-50.json").exists()
 
 
 def test_subword(data, tmp_path):
