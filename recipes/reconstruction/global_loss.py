@@ -2,9 +2,20 @@
 
 import argparse
 from pathlib import Path
-from statistics import fmean
 
-from scores import FEWEST, NOT_RUN, Score, found_pairs, larger, markdown, over_seeds, read_scores, share, shown
+from scores import (
+    FEWEST,
+    NOT_RUN,
+    Score,
+    found_pairs,
+    larger,
+    markdown,
+    mean,
+    over_seeds,
+    read_scores,
+    share,
+    shown,
+)
 
 from alone_fairseq.charts import chart
 from alone_fairseq.checkpoint.files import replacing
@@ -73,8 +84,7 @@ def ours(found: list[Score], teacher: float | None) -> tuple[str, ...]:
 
 
 def mean_of(found: list[Score]) -> float | None:
-    rhos = [score.mean_rho for score in found if score.mean_rho is not None]
-    return fmean(rhos) if rhos else None
+    return mean(found, lambda score: score.mean_rho)
 
 
 def plot(scores: list[Score], file) -> None:
