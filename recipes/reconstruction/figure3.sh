@@ -52,8 +52,8 @@ numbers words epochs jobs
 one_of stage {1..3}
 one_of stop_stage {1..3}
 one_of case lower any
-for filter in $filters; do one_of filter real binary; done
-for base in $bases; do one_of base trained fixed; done
+each_of filters real binary
+each_of bases trained fixed
 [[ $shares != none ]] || shares=
 [[ $inter_dims != none ]] || inter_dims=
 number_lists inter_dims shares seeds

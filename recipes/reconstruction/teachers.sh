@@ -45,9 +45,7 @@ numbers dim epochs glove_epochs min_count
 one_of stage {1..3}
 one_of stop_stage {1..3}
 read -ra names <<< "$models"
-for model in "${names[@]}"; do
-  one_of model skip-gram-ns skip-gram-hs cbow-ns cbow-hs fasttext glove
-done
+each_of models skip-gram-ns skip-gram-hs cbow-ns cbow-hs fasttext glove
 [[ -e $corpus ]] || die "--corpus '$corpus': not there; see $0 --help"
 [[ -d $pairs ]] || die "--pairs '$pairs': no such folder; see $0 --help"
 [[ -z $questions || -d $questions ]] || die "--questions '$questions': no such folder"

@@ -93,13 +93,17 @@ def test_subword(data, tmp_path):
 
 
 def test_global_loss(data, tmp_path):
-    grid = ["--students", "ngram_bag", "--losses", "global", "--epochs", "2", "--neighbours-of", "ax"]
+    grid = ["--students", "ngram_bag", "--losses", "global", "--epochs", "1 2", "--neighbours-of", "ax"]
     text = recipe("global_loss", data, tmp_path, *grid, *SMALL, "--ngrams", "9")
     assert re.search(
-        r"^\| teacher \| -?0\.\d{3} \| 100\.0% \|  \| 0\.0 \| 100\.0% \| 0\.719 \| 100\.0% \| 2230 \|$", text, re.M
+        r"^\| teacher \| -?0\.\d{3} \| 100\.0% \|  \| 0\.0 \| 100\.0% \| 0\.719 \| 100\.0% \| 2230 \| 100\.0% \|$",
+        text,
+        re.M,
     )
     assert re.search(
-        r"^\| Bag of N-gram \(small\) \+ Global Loss \| .* \| 36\.7% \| 0\.210 \| 29\.2% \| 10 \|$", text, re.M
+        r"^\| Bag of N-gram \(small\) \+ Global Loss \| .* \| 36\.7% \| 0\.210 \| 29\.2% \| 10 \| 0\.4% \|$",
+        text,
+        re.M,
     )
     assert "| Character-RNN | not run | not run |" in text
     assert re.search(r"^ax\tngram_bag-global-seed1-epoch-2\.safetensors\t", text, re.M)
@@ -118,10 +122,14 @@ def test_help_lists_all_options_and_an_example(name):
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [
-        ("figure3", ["--filters", "real glove"], "--filter must be one of real binary, not 'glove'"),
+        ("figure3", ["--filters", "real glove"], "--filters must be one of real binary, not 'glove'"),
         ("figure3", ["--seeds", "1 x"], "--seeds must be whole numbers above 0, not 'x'"),
-        ("subword", ["--distances", "l2"], "--distance must be one of"),
-        ("global_loss", ["--students", "glove"], "must be one of char_rnn"),
+        ("subword", ["--distances", "l2"], "--distances must be one of"),
+        ("global_loss", ["--students", "glove"], "--students must be one of char_rnn"),
+        ("subword", ["--epochs", "10 5"], "--epochs must grow, but 5 comes after 10"),
+        ("subword", ["--dropout", "1.0"], "--dropout must be a number from 0 to below 1, such as 0.1, not '1.0'"),
+        ("global_loss", ["--lr", "x"], "--lr must be a number above 0, such as 0.001, not 'x'"),
+        ("global_loss", ["--lr", "0.0"], "--lr must be a number above 0"),
         ("global_loss", ["--grid", "1"], "unknown option '--grid'"),
     ],
 )
@@ -160,6 +168,43 @@ def test_the_analogy_table_has_the_paper_s_figures_beside_ours(tables):
 @pytest.mark.parametrize(("share", "inter_dim"), [(96.0, 2400), (50, 1250), (25, 624), (10, 250)])
 def test_a_share_of_the_teacher_has_its_inter_dim(tables, share, inter_dim):
     assert tables("figure3").inter_dim_of(share, 5000, 300) == pytest.approx(inter_dim, abs=1)
+
+
+def test_curves_by_epochs_stand_beside_the_sizes(tables, tmp_path, monkeypatch):
+    module, figures = tables("global_loss"), []
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, *args, **kwargs: figures.append(figure))
+    score = tables("scores").Score
+
+    def made(name, epochs, rho):
+        return score(name, 1, epochs, 1000, 0.5, {"men": rho}, {"men": 0.7}, {"men": (100, 100)}, None, 0)
+
+    by_epochs = {5: [made("char_cnn-local", 5, 0.2)]}
+    by_epochs[10] = [made("char_cnn-local", 10, 0.3), made("char_cnn-global", 10, 0.4)]
+    module.plot(by_epochs, tmp_path / "figure.png")
+    sizes, curves = figures[0].axes
+    assert (sizes.get_xlabel(), curves.get_xlabel()) == ("MB", "epochs")
+    drawn = {
+        line.get_label(): line.get_xydata().tolist() for line in curves.lines[:-1]
+    }  # the last is the teacher's
+    assert drawn == {"Character-CNN": [[5, 0.2], [10, 0.3]], "Character-CNN + Global Loss": [[10, 0.4]]}
+    assert sizes.lines[0].get_xydata().tolist() == [[0.004, 0.3], [0.004, 0.4]], "of the last epochs"
+
+
+def test_the_epochs_of_a_student_are_all_of_one_process(tmp_path):
+    """Another that looks for work all the time gets none of them."""
+    script = f"""
+        case=any work={tmp_path} pairs={tmp_path} teacher=''
+        . {HERE}/students.sh
+        train_student() {{ echo "$BASHPID $2" >> "$work/log"; sleep 0.02; }}
+        python() {{ touch "$4.json"; }}  # score.py CHECKPOINT SMALL_FILE RESULT
+        flock() {{ sleep 0.01; command flock "$@"; }}  # time for the other one, if the lock was let go
+        epochs='1 2 3 4 5 6 7 8 9'
+        student one-seed1 "$epochs" &
+        while [[ ! -e $work/one-seed1/epoch-9.json ]]; do student one-seed1 "$epochs"; done
+        wait"""
+    assert call("bash", "-euc", script).returncode == 0
+    processes, epochs = zip(*map(str.split, (tmp_path / "log").read_text().splitlines()), strict=True)
+    assert "".join(epochs) == "123456789" and len(set(processes)) == 1
 
 
 def test_means_and_deviations_over_seeds(tables, tmp_path):

@@ -81,7 +81,7 @@ def test_what_is_trained_is_not_trained_again_or_mixed(trained, data, tmp_path):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--models", "lsa"], "--model must be one of skip-gram-ns skip-gram-hs cbow-ns cbow-hs fasttext glove"),
+        (["--models", "lsa"], "--models must be one of skip-gram-ns skip-gram-hs cbow-ns cbow-hs fasttext glove"),
         (["--corpus", "nowhere"], "--corpus 'nowhere': not there"),
         (["--pairs", "nowhere"], "--pairs 'nowhere': no such folder"),
         (["--stage", "2"], "skip-gram-ns.vec: not there; run stage 1 first"),
@@ -116,7 +116,7 @@ def test_tagging_compares_all_systems_with_the_paper(data, tmp_path):
     ("more", "message"),
     [
         (["--students", "nowhere"], "--students: 'nowhere' must be D=FILE"),
-        (["--systems", "LSTM"], "--system must be one of FULL FULL+EMB CHAR CHAR(D), not 'LSTM'"),
+        (["--systems", "LSTM"], "--systems must be one of FULL FULL+EMB CHAR CHAR(D), not 'LSTM'"),
         (["--seeds", "x"], "--seeds must be whole numbers above 0, not 'x'"),
         (["--grid", "maybe"], "--grid must be one of yes no"),
     ],
