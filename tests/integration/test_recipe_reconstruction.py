@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from commands import RECIPES, call, files, kill_when, refusal
 
+from alone_fairseq.errors import UserError
 from alone_fairseq.vectors import Vectors, read_vectors, write_vectors
 
 pytestmark = [pytest.mark.recipes, pytest.mark.xdist_group("recipe_reconstruction")]
@@ -205,6 +206,22 @@ def test_the_epochs_of_a_student_are_all_of_one_process(tmp_path):
     assert call("bash", "-euc", script).returncode == 0
     processes, epochs = zip(*map(str.split, (tmp_path / "log").read_text().splitlines()), strict=True)
     assert "".join(epochs) == "123456789" and len(set(processes)) == 1
+
+
+def test_no_more_vectors_are_read_than_are_learnt(tables, tmp_path):
+    choose = tables("choose_words").choose
+    words = ["a", "B", "C", "D", "E", "f", "g", "h"]
+    (tmp_path / "head.txt").write_text("".join(f"{word} {n} 0\n" for n, word in enumerate(words)))
+    (tmp_path / "more.txt").write_text((tmp_path / "head.txt").read_text() + "one value 1\n")
+    for name in ("head.txt", "more.txt"):
+        chosen = choose(tmp_path / name, 2, True)
+        assert chosen.words == ["a", "f"] and chosen.matrix[:, 0].tolist() == [0, 5]
+    assert choose(tmp_path / "head.txt", 4, True).words == ["a", "f", "g", "h"], "all that there are"
+    assert choose(tmp_path / "head.txt", None, False).words == words
+    with pytest.raises(UserError, match="has 4 words in lower case, --words wants 5"):
+        choose(tmp_path / "head.txt", 5, True)
+    with pytest.raises(UserError, match="line 9"):
+        choose(tmp_path / "more.txt", None, True)
 
 
 def test_means_and_deviations_over_seeds(tables, tmp_path):
