@@ -59,6 +59,11 @@ def test_figure3(data, tmp_path):
     assert "other settings" in refusal(refused)
 
 
+def test_figure3_takes_all_words_of_any_case(data, tmp_path):
+    recipe("figure3", data, tmp_path, "--words", "all", "--case", "any", "--stop-stage", "1")
+    assert read_vectors(tmp_path / "teacher" / "teacher.npz").words == ["Axe", *WORDS]
+
+
 def test_a_student_that_is_killed_is_taken_up_where_it_last_saved(data, tmp_path):
     grid = ["--inter-dims", "9", "--seeds", "1", "--filters", "real", "--bases", "trained", "--shares", "none"]
     more = [*grid, "--epochs", "50", "--stop-stage", "2", *SMALL]
