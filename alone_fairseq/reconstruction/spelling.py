@@ -4,6 +4,7 @@ Which parts there are follows from the words that a student learns, so that noth
 Number 0 is no part, 1 one that none of these words has.
 """
 
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -33,6 +34,17 @@ class Parts:
         """(n, longest) long, 0 behind the last part of each word."""
         rows = [torch.tensor(self.of(word), dtype=torch.long) for word in words]
         return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True) if rows else torch.zeros(0, 1).long()
+
+    def in_a_row(self, words: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """The parts of all words, int32, and where each word's begin and the last one's end, (n + 1) long.
+
+        One long word among millions would make a table of rows as long as its.
+        """
+        numbers, starts = array("i"), array("q", [0])
+        for word in words:
+            numbers.extend(self.of(word))
+            starts.append(len(numbers))
+        return torch.frombuffer(numbers, dtype=torch.int32), torch.frombuffer(starts, dtype=torch.long)
 
     def of(self, word: str) -> list[int]:
         """Numbers of the parts of a word; at least one."""
