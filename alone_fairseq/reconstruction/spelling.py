@@ -14,6 +14,7 @@ from torch import Tensor
 from alone_fairseq.errors import UserError
 
 UNKNOWN = 1
+BEGINNING, END = "beginning", "end"  # of a word; no single character, so that they are none's
 
 
 class Parts:
@@ -52,13 +53,23 @@ class Parts:
 
 
 class Characters(Parts):
-    """All characters of some words, in the order of their code points."""
+    """All characters of some words, in the order of their code points.
 
-    def __init__(self, words: Sequence[str]):
-        super().__init__(sorted(set().union(*words)))
+    Args:
+        words: whose characters are known.
+        ends: put a mark before the first character of each word and another one behind the last.
+    """
+
+    def __init__(self, words: Sequence[str], ends: bool = False):
+        marks = (BEGINNING, END) if ends else ()
+        super().__init__([*sorted(set().union(*words)), *marks])
+        self.ends = ends
 
     def of(self, word: str) -> list[int]:
-        return [self.numbers.get(character, UNKNOWN) for character in word] or [UNKNOWN]
+        numbers = [self.numbers.get(character, UNKNOWN) for character in word]
+        if self.ends:
+            return [self.numbers[BEGINNING], *numbers, self.numbers[END]]
+        return numbers or [UNKNOWN]
 
 
 class NGrams(Parts):

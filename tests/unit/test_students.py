@@ -108,6 +108,13 @@ def test_parameters_are_those_of_the_papers_formulas():
     assert make("char-bilstm", highway=True).parameter_count == bilstm + d * d + d
     assert make("words").parameter_count == d + 16 * (d + d)
     assert make("ngram-bag").parameter_count == 32 * d
+    assert make("char-cnn").embedding.num_embeddings == characters + 2, "and the marks of a word's ends"
+
+
+def test_characters_may_stand_between_marks_of_the_word_s_ends():
+    assert Characters(["ba"])(["ab", "c", ""]).tolist() == [[2, 3], [1, 0], [1, 0]]
+    marked = Characters(["ba"], ends=True)
+    assert marked(["ab", "c", ""]).tolist() == [[4, 2, 3, 5], [4, 1, 5, 0], [4, 5, 0, 0]]
 
 
 def test_ngrams_are_those_of_fasttext_and_the_most_frequent_ones_are_kept():
