@@ -36,6 +36,8 @@ def data(tmp_path_factory) -> Path:
     (folder / "pairs").mkdir()
     pairs = [(WORDS[n], WORDS[n + step], n * step % 7) for n in range(20) for step in range(1, 6)]
     pairs += [("ax", "unheard", 3)]
+    (folder / "questions").mkdir()
+    (folder / "questions" / "some.txt").write_text("ax axs ay ays\nax axs az unheard\n")
     (folder / "pairs" / "some.txt").write_text("".join(f"{a}\t{b}\t{score}\n" for a, b, score in pairs))
     return folder
 
@@ -82,14 +84,20 @@ def test_a_student_that_is_killed_is_taken_up_where_it_last_saved(data, tmp_path
 
 def test_subword(data, tmp_path):
     grid = ["--distances", "cosine", "--analogy-epochs", "2", "--neighbours-of", "ax unheard"]
+    grid += ["--questions", data / "questions"]
     text = recipe("subword", data, tmp_path, *grid, "--epochs", "0 2", "--jobs", "2", *SMALL)
     assert len(re.findall(r"^\| cosine \| -?0\.\d{3} \| -?0\.\d{3} \|$", text, re.M)) == 2
     assert "|   the paper | 0.03 | – |" in text
     assert "unheard: not among the words that are learnt" in text
-    assert re.search(r"^ax\tplain-random-seed1-epoch-0\.safetensors\t", text, re.M)
-    assert re.search(r"^ax\tplain-cosine-seed1-epoch-2\.safetensors\t", text, re.M)
+    assert re.search(r"^ax\thighway-random-seed1-epoch-0\.safetensors\t", text, re.M)
+    assert re.search(r"^ax\thighway-cosine-seed1-epoch-2\.safetensors\t", text, re.M)
     assert "of the same sets, all pairs; 1 of their words were not learnt" in text
     assert "No smaller than the teacher: plain-cosine, plain-random." in text
+    analogy = json.loads((tmp_path / "analogy.json").read_text())
+    found = {name: (one["groups"]["some"]["questions"], one["words"]) for name, one in analogy.items()}
+    highways = ("highway-random-seed1-epoch-0.safetensors", "highway-cosine-seed1-epoch-2.safetensors")
+    assert found == dict.fromkeys(("teacher.npz", *highways), (1, 30)), "answers are words that were learnt"
+    assert re.search(r"^\| cosine \| \d+\.00% \| 23\.77% \| 2\.22% \|$", text, re.M), "Table 2"
     (everything,) = json.loads((tmp_path / "plain-cosine-seed1" / "epoch-2-all.json").read_text()).values()
     assert everything["out_of_vocabulary"] == 1 and everything["sets"]["some"]["pairs"] == 101
     line = ["--vectors", data / "vectors.vec", "--pairs", data / "pairs", "--work", tmp_path, *grid]
