@@ -94,14 +94,15 @@ def mean_of(found: list[Score]) -> float | None:
 
 
 def plot(by_epochs: dict[int, list[Score]], file) -> None:
-    """Of the last epochs by size, and of all by epochs."""
+    """Of the last epochs by size, and of all by epochs; one legend for both, it would cover the curves."""
     last = by_epochs[max(by_epochs)]
-    with charts(file, "MB", "mean of Spearman's rho", ["● local loss, ▲ with the global loss", ""]) as both:
+    titles = ["● local loss, ▲ with the global loss", "the same by epochs"]
+    with charts(file, "MB", "mean of Spearman's rho", titles) as both:
         plot_sizes(last, both[0])
         plot_epochs(by_epochs, both[1])
         if (teacher := last[0].mean_teacher) is not None:
-            for axes in both:
-                axes.axhline(teacher, linestyle="--", color="black", label="teacher")
+            for axes, label in zip(both, ("teacher", None), strict=True):
+                axes.axhline(teacher, linestyle="--", color="black", label=label)
 
 
 def plot_sizes(scores: list[Score], axes) -> None:
@@ -124,7 +125,7 @@ def plot_epochs(by_epochs: dict[int, list[Score]], axes) -> None:
             points = {epochs: rho for epochs, rho in rhos.items() if rho is not None}
             if points:
                 style = {"color": f"C{colour}", "marker": MARKERS[loss], "linestyle": LINES[loss]}
-                axes.plot(points.keys(), points.values(), **style, label=NAMES[name] + LOSSES[loss])
+                axes.plot(points.keys(), points.values(), **style)
 
 
 def main() -> None:
