@@ -9,7 +9,7 @@
 # adds theirs. To run it in the background, put nohup before it and > global_loss.log 2>&1 & behind it.
 #
 #   --vectors FILE      the teacher: word2vec, GloVe, fastText or .npz, frequent words first
-#   --pairs DIR         files of word pairs: WordSim-353, MEN, Rare Words, ...; with 100 pairs or more they count in the means
+#   --pairs DIR         files of word pairs: WordSim-353, MEN, Rare Words, ...; means are of those with 100 pairs or more
 #   --words N           words that are learnt, the first ones; or all (all)
 #   --case NAME         lower: words in lower case only, and pairs in lower case; or any (lower)
 #   --students "NAME ..."  ("char_rnn char_cnn ngram_bag ngram_attention")

@@ -9,7 +9,7 @@
 # adds theirs. To run it in the background, put nohup before it and > subword.log 2>&1 & behind it.
 #
 #   --vectors FILE      the teacher: word2vec, GloVe, fastText or .npz, frequent words first
-#   --pairs DIR         files of word pairs: WordSim-353, MEN, Rare Words, ...; with 100 pairs or more they count in the means
+#   --pairs DIR         files of word pairs: WordSim-353, MEN, Rare Words, ...; means are of those with 100 pairs or more
 #   --questions DIR     files of analogy questions (none: no Table 2)
 #   --words N           words that are learnt, the first ones; or all (all)
 #   --case NAME         lower: words in lower case only, and pairs in lower case; or any (lower)
