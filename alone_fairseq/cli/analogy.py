@@ -6,7 +6,7 @@ import math
 from tqdm import tqdm
 
 from alone_fairseq.cli.arguments import add_learnt_only, positive
-from alone_fairseq.cli.tables import aligned, print_sizes, sizes
+from alone_fairseq.cli.tables import aligned, print_sizes, sizes, warn_of_unlike
 
 
 def add_parser(subparsers):
@@ -39,6 +39,7 @@ def run(arguments):
     wanted = {word for section in sections for question in section.questions for word in question}
     wanted = () if arguments.learnt_only else wanted
     spaces = open_spaces(arguments.vectors, wanted, arguments.lower_case, arguments.limit)
+    warn_of_unlike(spaces)
     results = {}
     total = len(spaces) * sum(len(section.questions) for section in sections)
     with tqdm(unit=" questions", unit_scale=True, total=total, disable=None) as bar:

@@ -2,7 +2,8 @@
 
 import json
 
-from alone_fairseq.cli.arguments import positive
+from alone_fairseq.cli.arguments import add_learnt_only, positive
+from alone_fairseq.cli.tables import warn_of_unlike
 from alone_fairseq.errors import UserError
 
 
@@ -18,6 +19,7 @@ def add_parser(subparsers):
     parser.add_argument("--count", type=positive, default=7, metavar="N", help="neighbours of each word (7)")
     parser.add_argument("--limit", type=positive, metavar="N", help="use the first N words of each file only")
     parser.add_argument("--lower-case", action="store_true", help="of words and vectors")
+    add_learnt_only(parser)
     parser.add_argument("--json", action="store_true", help="as JSON, with the cosines")
     parser.set_defaults(run=run)
 
@@ -27,7 +29,8 @@ def run(arguments):
     from alone_fairseq.evaluation.spaces import open_spaces
 
     words = [word.lower() if arguments.lower_case else word for word in arguments.words]
-    spaces = open_spaces(arguments.vectors, words, arguments.lower_case, arguments.limit)
+    wanted = () if arguments.learnt_only else words
+    spaces = open_spaces(arguments.vectors, wanted, arguments.lower_case, arguments.limit)
     for word in words:
         if not any(word in space.vectors.index for space in spaces):
             raise UserError(
@@ -41,6 +44,7 @@ def run(arguments):
         }
         for word in words
     }
+    warn_of_unlike(spaces)
     if arguments.json:
         print(json.dumps(found, indent=2, ensure_ascii=False))
         return

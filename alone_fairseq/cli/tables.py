@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from alone_fairseq.lines import warn
+
 
 def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> str:
     """Rows of text, the first being the heading; ``left`` columns to the left, those behind them to the right."""
@@ -24,6 +26,14 @@ def sizes(space) -> dict[str, int]:
         "parameters": space.parameters,
         "bytes": space.bytes,
     }
+
+
+def warn_of_unlike(spaces) -> None:
+    """Say it where answers are looked for among different numbers of words: fewer are easier to find."""
+    counts = [len(space.vectors.words) for space in spaces]
+    if len(set(counts)) > 1:
+        named = ", ".join(f"{space.name} {count:,}" for space, count in zip(spaces, counts, strict=True))
+        warn(f"the answers come from different numbers of words: {named}; see --learnt-only and --limit")
 
 
 def print_sizes(spaces, limit: int | None = None) -> None:

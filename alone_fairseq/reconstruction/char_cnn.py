@@ -1,6 +1,7 @@
 """The "Character-CNN" of Ohashi et al. 2020, whose poster does not say how it is built: as in Kim et al. 2016.
 
-Filters over windows of 1 to 7 characters, the maximum over the word, highways, and a projection.
+Filters over windows of 1 to 7 characters, the marks of a word's beginning and end among them, the maximum over the
+word, highways, and a projection.
 """
 
 from collections.abc import Sequence
@@ -29,7 +30,7 @@ class CharacterCNN(SubwordStudent):
     def __init__(
         self, words: Sequence[str], embedding_dim: int, *, char_dim: int, filters: int, dropout: float = 0.0
     ):
-        characters = Characters(words)
+        characters = Characters(words, ends=True)
         super().__init__(words, embedding_dim, characters)
         self.embedding = nn.Embedding(len(characters), char_dim, padding_idx=0)
         counts = [min(filters, FILTERS * width) for width in WIDTHS]
@@ -49,7 +50,7 @@ class CharacterCNN(SubwordStudent):
         found = []
         for width, window in zip(WIDTHS, self.windows, strict=True):
             values = window(functional.pad(characters, (0, width - 1)))  # (n, filters, longest)
-            # A window starts at a character of the word; what is behind its end is zero.
+            # A window starts at a character or mark of the word; what is behind its end is zero.
             found.append(values.masked_fill(empty, -torch.inf).amax(2).tanh())
         features = torch.cat(found, dim=1)  # (n, size)
         for highway in self.highways:

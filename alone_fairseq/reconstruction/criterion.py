@@ -20,7 +20,11 @@ DEFAULT_OTHERS = (5, 5)  # nearest neighbours and words drawn at random, as in O
 @dataclass
 class ReconstructionCriterionConfig(FairseqDataclass):
     distance: ChoiceEnum(list(DISTANCES)) = field(
-        default="squared", metadata={"help": "between a student's vector and the teacher's"}
+        default="squared",
+        metadata={
+            "help": "between a student's vector and the teacher's; mean-squared with --global-loss is the loss of"
+            " Ohashi et al. 2020, where squared would weigh as many times as much as a vector has elements"
+        },
     )
     global_loss: bool = field(
         default=False,

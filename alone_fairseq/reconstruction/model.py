@@ -63,6 +63,8 @@ class EmbeddingStudentModel(RefusesOthers, BaseFairseqModel):
 
 
 def _architecture(settings, args) -> None:
+    if getattr(args, "student", None) not in (None, settings["student"]):
+        return  # the settings are of another student
     for name, value in settings.items():
         if getattr(args, name, None) is None:
             setattr(args, name, value)

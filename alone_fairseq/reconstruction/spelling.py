@@ -4,6 +4,7 @@ Which parts there are follows from the words that a student learns, so that noth
 Number 0 is no part, 1 one that none of these words has.
 """
 
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -13,6 +14,7 @@ from torch import Tensor
 from alone_fairseq.errors import UserError
 
 UNKNOWN = 1
+BEGINNING, END = "beginning", "end"  # of a word; no single character, so that they are none's
 
 
 class Parts:
@@ -34,19 +36,40 @@ class Parts:
         rows = [torch.tensor(self.of(word), dtype=torch.long) for word in words]
         return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True) if rows else torch.zeros(0, 1).long()
 
+    def in_a_row(self, words: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """The parts of all words, int32, and where each word's begin and the last one's end, (n + 1) long.
+
+        One long word among millions would make a table of rows as long as its.
+        """
+        numbers, starts = array("i"), array("q", [0])
+        for word in words:
+            numbers.extend(self.of(word))
+            starts.append(len(numbers))
+        return torch.frombuffer(numbers, dtype=torch.int32), torch.frombuffer(starts, dtype=torch.long)
+
     def of(self, word: str) -> list[int]:
         """Numbers of the parts of a word; at least one."""
         raise NotImplementedError
 
 
 class Characters(Parts):
-    """All characters of some words, in the order of their code points."""
+    """All characters of some words, in the order of their code points.
 
-    def __init__(self, words: Sequence[str]):
-        super().__init__(sorted(set().union(*words)))
+    Args:
+        words: whose characters are known.
+        ends: put a mark before the first character of each word and another one behind the last.
+    """
+
+    def __init__(self, words: Sequence[str], ends: bool = False):
+        marks = (BEGINNING, END) if ends else ()
+        super().__init__([*sorted(set().union(*words)), *marks])
+        self.ends = ends
 
     def of(self, word: str) -> list[int]:
-        return [self.numbers.get(character, UNKNOWN) for character in word] or [UNKNOWN]
+        numbers = [self.numbers.get(character, UNKNOWN) for character in word]
+        if self.ends:
+            return [self.numbers[BEGINNING], *numbers, self.numbers[END]]
+        return numbers or [UNKNOWN]
 
 
 class NGrams(Parts):

@@ -1,12 +1,13 @@
 """What all students answer: vectors of the words that they learn, and of others if they are made of sub-words."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from alone_fairseq.errors import UserError
+from alone_fairseq.reconstruction.spelling import Parts
 from alone_fairseq.word_embedding import WordEmbedding
 
 OTHER_WORDS = "these weights were trained on other words; give the same teacher and --words, or another --save-dir"
@@ -88,30 +89,32 @@ class SubwordStudent(Student):
     """A vector is computed from the parts of a word: its characters, or its n-grams.
 
     Args:
-        parts: ids of the parts of words, 0 behind the last one: words -> (n, longest) long.
+        parts: what words are cut into.
     """
 
     open_vocabulary = True
 
-    def __init__(self, words: Sequence[str], embedding_dim: int, parts: Callable[[Sequence[str]], Tensor]):
+    def __init__(self, words: Sequence[str], embedding_dim: int, parts: Parts):
         super().__init__(words, embedding_dim)
         self.parts = parts
-        self.register_buffer("table", parts(self.words), persistent=False)  # (V, longest)
+        learnt, starts = parts.in_a_row(self.words)
+        self.register_buffer("learnt_parts", learnt, persistent=False)
+        self.register_buffer("starts", starts, persistent=False)  # (V + 1)
 
     def embed(self, parts: Tensor) -> Tensor:
         """Vectors of words from their parts: (n, longest) long -> (n, d)."""
         raise NotImplementedError
 
     def forward(self, words: Tensor) -> Tensor:
-        return self.embed(_trim(self.table[words]))
+        starts = self.starts[words]  # (n)
+        lengths = self.starts[words + 1] - starts
+        places = torch.arange(int(lengths.max()), device=starts.device)  # (longest)
+        rows = (starts[:, None] + places).clamp(max=len(self.learnt_parts) - 1)
+        behind = places >= lengths[:, None]
+        return self.embed(self.learnt_parts[rows].long().masked_fill(behind, 0))
 
     def vectors(self, words: Sequence[str]) -> Tensor:
         rows = max(1, len(words)) if torch.is_grad_enabled() else ROWS
         portions = (self.parts(words[start : start + rows]) for start in range(0, len(words), rows))
-        found = [self.embed(parts.to(self.table.device)) for parts in portions]
-        return torch.cat(found) if found else torch.zeros(0, self.embedding_dim, device=self.table.device)
-
-
-def _trim(parts: Tensor) -> Tensor:
-    """Without the columns that are empty in all rows; one is left."""
-    return parts[:, : max(1, int(parts.ne(0).sum(1).max()))]
+        found = [self.embed(parts.to(self.starts.device)) for parts in portions]
+        return torch.cat(found) if found else torch.zeros(0, self.embedding_dim, device=self.starts.device)

@@ -35,11 +35,13 @@ parse_options() {
 
 # one_of NAME CHOICE...: the named variable must be one of the choices.
 one_of() {
-  local choice
-  for choice in "${@:2}"; do
-    [[ ${!1} != "$choice" ]] || return 0
-  done
-  die "--${1//_/-} must be one of ${*:2}, not '${!1}'"
+  chosen "$1" "${!1}" "${@:2}"
+}
+
+# each_of NAME CHOICE...: the same for several words, with spaces between them.
+each_of() {
+  local word
+  for word in ${!1}; do chosen "$1" "$word" "${@:2}"; done
 }
 
 # numbers NAME...: the named variables must be positive whole numbers; NAME! may be 0.
@@ -58,6 +60,34 @@ number_lists() {
     values=${name%!}
     for each in ${!values}; do whole "${name%!}" "$name" "whole numbers" "$each"; done
   done
+}
+
+# growing NAME: each of several numbers must be above the one before.
+growing() {
+  local each before=-1
+  for each in ${!1}; do
+    ((each > before)) || die "--${1//_/-} must grow, but $each comes after $before"
+    before=$each
+  done
+}
+
+# decimal NAME: the named variable must be a number above 0, such as 0.001 or 1e-3.
+decimal() {
+  [[ ${!1} =~ ^[0-9]*\.?[0-9]+(e-?[0-9]+)?$ && ${!1%e*} == *[1-9]* ]] ||
+    die "--${1//_/-} must be a number above 0, such as 0.001, not '${!1}'"
+}
+
+# below_one NAME: the named variable must be a number from 0 to below 1, such as 0.1.
+below_one() {
+  [[ ${!1} =~ ^0(\.[0-9]+)?$ ]] || die "--${1//_/-} must be a number from 0 to below 1, such as 0.1, not '${!1}'"
+}
+
+chosen() {
+  local choice
+  for choice in "${@:3}"; do
+    [[ $2 != "$choice" ]] || return 0
+  done
+  die "--${1//_/-} must be one of ${*:3}, not '$2'"
 }
 
 whole() {

@@ -13,8 +13,15 @@ from alone_fairseq.errors import UserError
 from alone_fairseq.vectors import Vectors, read_vectors
 
 
-def choose(vectors: Vectors, count: int | None, lower: bool) -> Vectors:
-    rows = [row for row, word in enumerate(vectors.words) if not lower or word == word.lower()][:count]
+def choose(source: str, count: int | None, lower: bool) -> Vectors:
+    """The first words, or all. No more of the file is read and checked than they take, up to its double."""
+    limit = count
+    while True:
+        vectors = read_vectors(source, limit)
+        rows = [row for row, word in enumerate(vectors.words) if not lower or word == word.lower()][:count]
+        if limit is None or len(rows) == count or len(vectors.words) < limit:
+            break
+        limit *= 2
     if len(rows) < (count or 1):
         raise UserError(
             f"has {len(rows):,} words{' in lower case' if lower else ''}, --words wants {count or 1:,}"
@@ -24,7 +31,7 @@ def choose(vectors: Vectors, count: int | None, lower: bool) -> Vectors:
 
 def main(source: str, output: str, count: str, case: str) -> None:
     try:
-        chosen = choose(read_vectors(source), None if count == "all" else int(count), case == "lower")
+        chosen = choose(source, None if count == "all" else int(count), case == "lower")
     except (UserError, OSError) as error:
         sys.exit(f"choose_words.py: error: {source}: {str(error).removeprefix(f'{source}: ')}")
     np.savez(Path(output) / "teacher.npz", words=np.array(chosen.words), vectors=chosen.matrix)

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from scores import NOT_RUN, Score, found_pairs, markdown, over_seeds, read_scores
+from scores import NOT_RUN, Score, found_pairs, markdown, mean, over_seeds, read_scores, shown
 
 from alone_fairseq.charts import charts
 from alone_fairseq.checkpoint.files import replacing
@@ -27,7 +27,7 @@ def inter_dim_of(share: float, words: int, dim: int) -> int:
 def table(scores: list[Score], wanted: list[tuple[str, str, int]], words: int, dim: int) -> str:
     sets = [name for name in scores[0].pairs if any(name in score.rho for score in scores)]
     rows = [
-        ("teacher", f"{words * dim:,}", "100.0%", "", *(f"{scores[0].teacher[name]:.3f}" for name in sets)),
+        ("teacher", f"{words * dim:,}", "100.0%", "", *(shown(scores[0].teacher.get(name)) for name in sets)),
     ]
     for filter, base, inter_dim in wanted:
         cell = [score for score in scores if score.name == f"{filter}-{base}-{inter_dim}"]
@@ -49,14 +49,17 @@ def plot(scores: list[Score], sets: list[str], file) -> None:
         for axis, name in zip(axes, sets, strict=True):
             for filter in FILTERS:
                 for base in BASES:
-                    points: dict[int, list[float]] = {}
+                    seeds: dict[int, list[Score]] = {}
                     for score in scores:
-                        if score.name.startswith(f"{filter}-{base}-") and name in score.rho:
-                            points.setdefault(int(score.name.rpartition("-")[2]), []).append(score.rho[name])
-                    points = dict(sorted(points.items()))
-                    means = [sum(rhos) / len(rhos) for rhos in points.values()]
-                    if points:
-                        axis.plot(points.keys(), means, marker="o", label=FILTERS[filter] + BASES[base])
+                        if score.name.startswith(f"{filter}-{base}-"):
+                            seeds.setdefault(int(score.name.rpartition("-")[2]), []).append(score)
+                    means = {
+                        inter_dim: rho
+                        for inter_dim, cell in sorted(seeds.items())
+                        if (rho := mean(cell, lambda score, name=name: score.rho.get(name))) is not None
+                    }
+                    if means:
+                        axis.plot(means.keys(), means.values(), marker="o", label=FILTERS[filter] + BASES[base])
             axis.axhline(scores[0].teacher[name], linestyle="--", color="black", label="teacher")
 
 

@@ -9,7 +9,7 @@
 #
 #   --vectors FILE      the teacher: word2vec, GloVe, fastText or .npz, frequent words first
 #   --pairs DIR         files of word pairs: SimLex-999, WordSim-353, RG-65, ...
-#   --words N           words that are learnt, the first ones (5000)
+#   --words N           words that are learnt, the first ones; or all (5000)
 #   --case NAME         lower: words in lower case only, and pairs in lower case; or any (lower)
 #   --filters "NAME ..."  real and binary ("real binary")
 #   --bases "NAME ..."  whether o is trained: trained and fixed ("trained fixed")
@@ -48,12 +48,13 @@ training=(--arch student_alone --distance squared --optimizer adam --lr 0.001 --
 recipes=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 . "$recipes/lib/options.sh"
 parse_options "vectors pairs words case filters bases inter_dims shares seeds epochs jobs work stage stop_stage" "$@"
-numbers words epochs jobs
+[[ $words == all ]] || numbers words
+numbers epochs jobs
 one_of stage {1..3}
 one_of stop_stage {1..3}
 one_of case lower any
-for filter in $filters; do one_of filter real binary; done
-for base in $bases; do one_of base trained fixed; done
+each_of filters real binary
+each_of bases trained fixed
 [[ $shares != none ]] || shares=
 [[ $inter_dims != none ]] || inter_dims=
 number_lists inter_dims shares seeds

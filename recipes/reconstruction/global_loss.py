@@ -2,11 +2,22 @@
 
 import argparse
 from pathlib import Path
-from statistics import fmean
 
-from scores import FEWEST, NOT_RUN, Score, found_pairs, larger, markdown, over_seeds, read_scores, share, shown
+from scores import (
+    FEWEST,
+    NOT_RUN,
+    Score,
+    found_pairs,
+    larger,
+    markdown,
+    mean,
+    over_seeds,
+    read_scores,
+    share,
+    shown,
+)
 
-from alone_fairseq.charts import chart
+from alone_fairseq.charts import charts
 from alone_fairseq.checkpoint.files import replacing
 
 NAMES = {
@@ -18,6 +29,8 @@ NAMES = {
     "alone": "ALONE",
 }
 LOSSES = {"local": "", "global": " + Global Loss"}
+MARKERS = {"local": "o", "global": "^"}
+LINES = {"local": ":", "global": "-"}
 # rho, local and with the global loss, and size in MB. fastText: 0.719 and 2,230 MB.
 PAPER = {
     "char_rnn": (0.534, 0.540, 14),
@@ -33,18 +46,21 @@ def cell(scores: list[Score], name: str, loss: str) -> list[Score]:
 
 
 def table(scores: list[Score]) -> str:
+    """Of scores after one number of epochs."""
     teacher = scores[0].mean_teacher
     megabytes = f"{4e-6 * scores[0].parameters / scores[0].share:.1f}"
-    rows = [
-        ("teacher", shown(teacher), "100.0%", "", megabytes, "100.0%", f"{TEACHER_RHO:.3f}", "100.0%", TEACHER_MB)
-    ]
+    all_ = "100.0%"
+    rows = [("teacher", shown(teacher), all_, "", megabytes, all_, f"{TEACHER_RHO:.3f}", all_, TEACHER_MB, all_)]
     for name in NAMES:
         for place, loss in enumerate(LOSSES):
             found = cell(scores, name, loss)
             if not found and name not in PAPER:
                 continue
             *rhos, size = PAPER.get(name, (None, None, None))
-            paper = (f"{rhos[place]:.3f}", f"{rhos[place] / TEACHER_RHO:.1%}", size) if size else ("–",) * 3
+            paper = ("–",) * 4
+            if size:
+                rho = rhos[place]
+                paper = (f"{rho:.3f}", f"{rho / TEACHER_RHO:.1%}", size, f"{size / TEACHER_MB:.1%}")
             rows.append((NAMES[name] + LOSSES[loss], *ours(found, teacher), *paper))
     heads = (
         "",
@@ -56,6 +72,7 @@ def table(scores: list[Score]) -> str:
         "the paper: ρ",
         "of fastText's",
         "MB",
+        "of fastText's",
     )
     return markdown(heads, rows, left=1)
 
@@ -73,26 +90,42 @@ def ours(found: list[Score], teacher: float | None) -> tuple[str, ...]:
 
 
 def mean_of(found: list[Score]) -> float | None:
-    rhos = [score.mean_rho for score in found if score.mean_rho is not None]
-    return fmean(rhos) if rhos else None
+    return mean(found, lambda score: score.mean_rho)
 
 
-def plot(scores: list[Score], file) -> None:
-    with chart(file, "MB", "mean of Spearman's rho") as axes:
-        for name in NAMES:
-            points = []
-            for loss in LOSSES:
-                found = cell(scores, name, loss)
-                if (rho := mean_of(found)) is not None:
-                    points.append((4e-6 * found[0].parameters, rho, loss))
+def plot(by_epochs: dict[int, list[Score]], file) -> None:
+    """Of the last epochs by size, and of all by epochs; one legend for both, it would cover the curves."""
+    last = by_epochs[max(by_epochs)]
+    titles = ["● local loss, ▲ with the global loss", "the same by epochs"]
+    with charts(file, "MB", "mean of Spearman's rho", titles) as both:
+        plot_sizes(last, both[0])
+        plot_epochs(by_epochs, both[1])
+        if (teacher := last[0].mean_teacher) is not None:
+            for axes, label in zip(both, ("teacher", None), strict=True):
+                axes.axhline(teacher, linestyle="--", color="black", label=label)
+
+
+def plot_sizes(scores: list[Score], axes) -> None:
+    for colour, name in enumerate(NAMES):
+        points = []
+        for loss in LOSSES:
+            found = cell(scores, name, loss)
+            if (rho := mean_of(found)) is not None:
+                points.append((4e-6 * found[0].parameters, rho))
+                axes.scatter(*points[-1], marker=MARKERS[loss], color=f"C{colour}")
+        if points:
+            axes.plot(*zip(*points, strict=True), color=f"C{colour}", label=NAMES[name])
+
+
+def plot_epochs(by_epochs: dict[int, list[Score]], axes) -> None:
+    axes.set(xlabel="epochs")
+    for colour, name in enumerate(NAMES):
+        for loss in LOSSES:
+            rhos = {epochs: mean_of(cell(scores, name, loss)) for epochs, scores in by_epochs.items()}
+            points = {epochs: rho for epochs, rho in rhos.items() if rho is not None}
             if points:
-                sizes, rhos, _ = zip(*points, strict=True)
-                (line,) = axes.plot(sizes, rhos, label=NAMES[name])
-                for size, rho, loss in points:
-                    axes.scatter([size], [rho], marker="^" if loss == "global" else "o", color=line.get_color())
-        if (teacher := scores[0].mean_teacher) is not None:
-            axes.axhline(teacher, linestyle="--", color="black", label="teacher")
-        axes.set(title="circles: local loss, triangles: with the global loss")
+                style = {"color": f"C{colour}", "marker": MARKERS[loss], "linestyle": LINES[loss]}
+                axes.plot(points.keys(), points.values(), **style)
 
 
 def main() -> None:
@@ -100,19 +133,20 @@ def main() -> None:
         description=__doc__, epilog="example: python recipes/reconstruction/global_loss.py --work work/global_loss"
     )
     parser.add_argument("--work", type=Path, default="work/global_loss", help="the recipe's --work")
-    parser.add_argument("--epochs", type=int, default=50, metavar="N", help="(50)")
+    parser.add_argument("--epochs", default="50", metavar='"N ..."', help="the table is of the last (50)")
     parser.add_argument("--plot", metavar="PNG", help="picture to write, or to replace")
     arguments = parser.parse_args()
-    scores = [score for score in read_scores(arguments.work) if score.epochs == arguments.epochs]
+    epochs = sorted(map(int, arguments.epochs.split()))
+    done = read_scores(arguments.work)
+    by_epochs = {number: [score for score in done if score.epochs == number] for number in epochs}
+    scores = by_epochs[epochs[-1]]
     if not scores:
         parser.error(
-            f"{arguments.work}: no student of {arguments.epochs} epochs is done; start with "
+            f"{arguments.work}: no student of {epochs[-1]} epochs is done; start with "
             "recipes/reconstruction/global_loss.sh"
         )
     print(table(scores))
-    print(
-        f"\n{arguments.epochs} epochs. ρ: mean over the sets with {FEWEST} pairs or more whose words were learnt;"
-    )
+    print(f"\n{epochs[-1]} epochs. ρ: mean over the sets with {FEWEST} pairs or more whose words were learnt;")
     print(f"found: {found_pairs(scores[0])}.")
     new = max(score.new for score in scores)
     print(f"ρ, all pairs: of the same sets; {new:,} of their words were not learnt.")
@@ -120,7 +154,7 @@ def main() -> None:
         print(warning)
     if arguments.plot:
         with replacing(arguments.plot, force=True) as file:
-            plot(scores, file)
+            plot(by_epochs, file)
         print(f"{arguments.plot}")
 
 

@@ -9,12 +9,12 @@
 # adds theirs. To run it in the background, put nohup before it and > global_loss.log 2>&1 & behind it.
 #
 #   --vectors FILE      the teacher: word2vec, GloVe, fastText or .npz, frequent words first
-#   --pairs DIR         files of word pairs: RG-65, MC-30, WordSim-353, MEN, Rare Words, ...
+#   --pairs DIR         files of word pairs: WordSim-353, MEN, Rare Words, ...; means are of those with 100 pairs or more
 #   --words N           words that are learnt, the first ones; or all (all)
 #   --case NAME         lower: words in lower case only, and pairs in lower case; or any (lower)
 #   --students "NAME ..."  ("char_rnn char_cnn ngram_bag ngram_attention")
 #   --losses "NAME ..." local, and global: both together ("local global")
-#   --epochs N          the paper's is not known (50)
+#   --epochs "N ..."    growing; the table is of the last, the curves are of all; the paper's is not known ("50")
 #   --lr N              likewise (0.001)
 #   --neighbours-of "WORD ..."  ("london flu")
 #   --seeds "N ..."     ("1")
@@ -47,13 +47,15 @@ recipes=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 . "$recipes/lib/options.sh"
 parse_options "vectors pairs words case students losses epochs lr neighbours_of seeds jobs work stage stop_stage" "$@"
 [[ $words == all ]] || numbers words
-numbers epochs jobs
+numbers jobs
 one_of stage {1..4}
 one_of stop_stage {1..4}
 one_of case lower any
-for name in $students; do one_of name char_rnn char_cnn ngram_bag ngram_attention char_bilstm alone; done
-for loss in $losses; do one_of loss local global; done
-number_lists seeds
+each_of students char_rnn char_cnn ngram_bag ngram_attention char_bilstm alone
+each_of losses local global
+number_lists epochs seeds
+growing epochs
+decimal lr
 . "$recipes/lib/stages.sh"
 . "$recipes/reconstruction/students.sh"
 
@@ -80,10 +82,10 @@ if in_stage 3; then
 fi
 
 if in_stage 4; then
-  files=()
+  files=() last=${epochs##* }
   for name in $students; do
     for loss in $losses; do
-      files+=("$work/$name-$loss-seed${seeds%% *}/$name-$loss-seed${seeds%% *}-epoch-$epochs.safetensors")
+      files+=("$work/$name-$loss-seed${seeds%% *}/$name-$loss-seed${seeds%% *}-epoch-$last.safetensors")
     done
   done
   show_neighbours "$neighbours_of" "${files[@]}"

@@ -52,31 +52,38 @@ train_grid() {
   side_by_side "$jobs" grid
 }
 
-# student NAME EPOCHS ARGUMENT...: train for so many epochs in all, 0 for what the seed has made, and score.
+# student NAME "EPOCHS ..." ARGUMENT...: train for so many epochs in all, growing, and score after each; 0 is what the
+# seed has made.
 #   NAME/train.log, NAME/NAME-epoch-N.safetensors the student, NAME/epoch-N.json what it reaches
 student() {
-  local run=$work/$1 epochs=$2 lock small=$work/$1/$1-epoch-$2.safetensors
-  [[ ! -e $run/epoch-$epochs.json ]] || return 0
+  local run=$work/$1 number lock small
   mkdir -p "$run"
   exec {lock}>> "$run/.lock"
-  if flock --nonblock "$lock" && [[ ! -e $run/epoch-$epochs.json ]]; then
-    echo "$(date +%H:%M) $1, $epochs epochs"
-    [[ -e $small ]] || train_student "$run" "$epochs" "${@:3}"
-    python "$here/score.py" "$run/checkpoints/checkpoint_last.pt" "$small" "$run/epoch-$epochs" "$teacher" "$case" \
-      "$pairs"/*
-    ((epochs)) || rm -rf "$run/checkpoints"
+  # One lock for all epochs: had another process taken later ones between two of ours, there would be no way back.
+  if flock --nonblock "$lock"; then
+    for number in $2; do
+      [[ ! -e $run/epoch-$number.json ]] || continue
+      echo "$(date +%H:%M) $1, $number epochs"
+      small=$run/$1-epoch-$number.safetensors
+      [[ -e $small ]] || train_student "$run" "$number" "${@:3}"
+      python "$here/score.py" "$run/checkpoints/checkpoint_last.pt" "$small" "$run/epoch-$number" "$teacher" \
+        "$case" "$pairs"/*
+      ((number)) || rm -rf "$run/checkpoints"
+    done
   fi
   exec {lock}>&-
 }
 
 # train_student FOLDER EPOCHS ARGUMENT...: on from the checkpoint that is there.
 train_student() {
-  local run=$1 epochs=$2 every=50 length before=0
+  local run=$1 epochs=$2 every=$(($2 / 10)) length before=0
   [[ ! -e $run/epochs ]] || before=$(< "$run/epochs")
   ((before <= epochs || epochs == 0)) || die "$run has been trained for $before epochs, and there is no way back to" \
     "$epochs; choose another --work"
   if ((epochs)); then
-    # fairseq saves nothing after the last epoch unless it is one of those to be saved.
+    # At least ten times on the way, for what a kill may cost. fairseq saves nothing after the last epoch unless it is
+    # one of those to be saved.
+    ((every = every < 1 ? 1 : every > 50 ? 50 : every))
     while ((epochs % every)); do ((every--)); done
     length=(--max-epoch "$epochs" --save-interval "$every")
     echo "$epochs" > "$run/epochs"

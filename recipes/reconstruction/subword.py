@@ -5,9 +5,8 @@ import json
 import re
 from collections import defaultdict
 from pathlib import Path
-from statistics import fmean
 
-from scores import FEWEST, Score, found_pairs, larger, markdown, over_seeds, percent, read_scores, shown
+from scores import FEWEST, Score, found_pairs, larger, markdown, mean, over_seeds, percent, read_scores, shown
 
 from alone_fairseq.charts import chart
 from alone_fairseq.checkpoint.files import replacing
@@ -72,9 +71,9 @@ def plot(scores: list[Score], distances: list[str], epochs: list[int], file) -> 
     with chart(file, "epochs", "mean of Spearman's rho") as axes:
         for distance in distances:
             points = {
-                number: fmean(rhos)
+                number: rho
                 for number in epochs
-                if (rhos := [rho for one in cell(scores, distance, number) if (rho := one.mean_rho) is not None])
+                if (rho := mean(cell(scores, distance, number), lambda one: one.mean_rho)) is not None
             }
             axes.plot(points.keys(), points.values(), marker="o", label=distance)
         if (teacher := scores[0].mean_teacher) is not None:

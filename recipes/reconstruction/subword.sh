@@ -9,7 +9,7 @@
 # adds theirs. To run it in the background, put nohup before it and > subword.log 2>&1 & behind it.
 #
 #   --vectors FILE      the teacher: word2vec, GloVe, fastText or .npz, frequent words first
-#   --pairs DIR         files of word pairs: WordSim-353, MEN, Rare Words, ...
+#   --pairs DIR         files of word pairs: WordSim-353, MEN, Rare Words, ...; means are of those with 100 pairs or more
 #   --questions DIR     files of analogy questions (none: no Table 2)
 #   --words N           words that are learnt, the first ones; or all (all)
 #   --case NAME         lower: words in lower case only, and pairs in lower case; or any (lower)
@@ -56,8 +56,11 @@ numbers analogy_epochs jobs
 one_of stage {1..5}
 one_of stop_stage {1..5}
 one_of case lower any
-for distance in $distances; do one_of distance manhattan euclidean squared linf cosine; done
+each_of distances manhattan euclidean squared linf cosine
 number_lists epochs! seeds
+growing epochs
+decimal lr
+below_one dropout
 [[ -z $questions || -d $questions ]] || die "--questions '$questions': no such folder"
 . "$recipes/lib/stages.sh"
 . "$recipes/reconstruction/students.sh"
@@ -65,25 +68,22 @@ number_lists epochs! seeds
 training=(--optimizer adam --lr "$lr" --student-dropout "$dropout" --batch-size 256)
 choose_teacher "lr $lr"$'\n'"dropout $dropout"$'\n'"options ${rest[*]}"
 
-# bilstm NAME EPOCHS ARCHITECTURE DISTANCE: with all seeds. What the seed has made is the same for all distances.
+# bilstm NAME "EPOCHS ..." ARCHITECTURE DISTANCE: with all seeds. What the seed has made, 0 epochs, is the same for all
+# distances.
 bilstm() {
-  local seed name=$1-$4
-  (($2)) || name=$1-random
+  local seed arguments trained=${2#0}
   for seed in $seeds; do
-    student "$name-seed$seed" "$2" --arch "$3" --distance "$4" "${training[@]}" --seed "$seed"
+    arguments=(--arch "$3" --distance "$4" "${training[@]}" --seed "$seed")
+    [[ $trained == "$2" ]] || student "$1-random-seed$seed" 0 "${arguments[@]}"
+    [[ -z $trained ]] || student "$1-$4-seed$seed" "$trained" "${arguments[@]}"
   done
 }
 
 grid() {
-  local distance number
+  local distance
   for distance in $distances; do
-    for number in $epochs; do
-      bilstm plain "$number" student_char_bilstm "$distance"
-    done
-    if [[ -n $questions ]]; then
-      bilstm highway 0 student_char_bilstm_highway "$distance"
-      bilstm highway "$analogy_epochs" student_char_bilstm_highway "$distance"
-    fi
+    bilstm plain "$epochs" student_char_bilstm "$distance"
+    [[ -z $questions ]] || bilstm highway "0 $analogy_epochs" student_char_bilstm_highway "$distance"
   done
 }
 

@@ -45,7 +45,7 @@ read -ra rates <<< "$lrs"
 read -ra names <<< "$systems"
 read -ra taught <<< "$students"
 read -ra seed_list <<< "$seeds"
-for system in "${names[@]}"; do one_of system FULL FULL+EMB CHAR 'CHAR(D)'; done
+each_of systems FULL FULL+EMB CHAR 'CHAR(D)'
 number_lists seeds
 [[ -d $data ]] || die "--data '$data': no such folder; see $0 --help"
 [[ -r $teacher ]] || die "--teacher '$teacher': not there; see $0 --help"

@@ -45,9 +45,7 @@ numbers dim epochs glove_epochs min_count
 one_of stage {1..3}
 one_of stop_stage {1..3}
 read -ra names <<< "$models"
-for model in "${names[@]}"; do
-  one_of model skip-gram-ns skip-gram-hs cbow-ns cbow-hs fasttext glove
-done
+each_of models skip-gram-ns skip-gram-hs cbow-ns cbow-hs fasttext glove
 [[ -e $corpus ]] || die "--corpus '$corpus': not there; see $0 --help"
 [[ -d $pairs ]] || die "--pairs '$pairs': no such folder; see $0 --help"
 [[ -z $questions || -d $questions ]] || die "--questions '$questions': no such folder"
@@ -68,15 +66,19 @@ teacher() {
     "${more[@]}" "${rest[@]}" --output "$2"
 }
 
+# settings_of MODEL: what its vectors depend on.
+settings_of() {
+  if [[ $1 == glove ]]; then echo "glove_epochs $glove_epochs"; else echo "epochs $epochs"; fi
+  printf '%s\n' "dim $dim" "min_count $min_count" "options ${rest[*]}" "${sums[@]}"
+}
+
 make_folder "$work"
 lock "$work"
-settings="dim $dim"$'\n'"epochs $epochs"$'\n'"glove_epochs $glove_epochs"$'\n'"min_count $min_count"
-settings+=$'\n'"options ${rest[*]}"
-for text in "${texts[@]}"; do
-  settings+=$'\n'"${text##*/} $(cksum < "$text")"
+sums=()
+for text in "${texts[@]}"; do sums+=("${text##*/} $(cksum < "$text")"); done
+for model in "${names[@]}"; do
+  [[ ! -e $work/$model.vec ]] || same_settings "$work/$model.settings" "$(settings_of "$model")"
 done
-same_settings "$work/settings" "$settings"
-[[ -e $work/settings ]] || echo "$settings" > "$work/settings"
 
 files=()
 for model in "${names[@]}"; do
@@ -84,6 +86,7 @@ for model in "${names[@]}"; do
   files+=("$file")
   if run_stage 1 "train $model" "$file"; then
     SECONDS=0
+    keep_settings "$work/$model.settings" "$(settings_of "$model")"
     teacher "$model" "$file"
     echo "$model: $SECONDS seconds"
   fi

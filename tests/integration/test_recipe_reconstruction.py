@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import RECIPES, call, files, refusal
+from commands import RECIPES, call, files, kill_when, refusal
 
+from alone_fairseq.errors import UserError
 from alone_fairseq.vectors import Vectors, read_vectors, write_vectors
 
 pytestmark = [pytest.mark.recipes, pytest.mark.xdist_group("recipe_reconstruction")]
@@ -33,7 +34,10 @@ def data(tmp_path_factory) -> Path:
     words = ["Axe", *WORDS]
     write_vectors(folder / "vectors.vec", Vectors(words, random.randn(len(words), 6).astype(np.float32)))
     (folder / "pairs").mkdir()
-    pairs = [(WORDS[n], WORDS[n + 3], n % 7) for n in range(20)] + [("ax", "unheard", 3)]
+    pairs = [(WORDS[n], WORDS[n + step], n * step % 7) for n in range(20) for step in range(1, 6)]
+    pairs += [("ax", "unheard", 3)]
+    (folder / "questions").mkdir()
+    (folder / "questions" / "some.txt").write_text("ax axs ay ays\nax axs az unheard\n")
     (folder / "pairs" / "some.txt").write_text("".join(f"{a}\t{b}\t{score}\n" for a, b, score in pairs))
     return folder
 
@@ -45,7 +49,7 @@ def test_figure3(data, tmp_path):
     assert re.search(r"\| teacher \| 180 \| 100\.0% \|  \| -?0\.\d{3} \|", text)
     assert re.search(r"\| Real number, D_inter = 9 \| 114 \| 63\.3% \| 1 \| -?0\.\d{3} \|", text)
     assert "| Binary (Fix o), D_inter = 9 | 114 | 63.3% | not run | not run |" in text
-    assert "some 20 of 21" in text
+    assert "some 100 of 101" in text
     assert (tmp_path / "figure3.png").read_bytes().startswith(b"\x89PNG")
     student = tmp_path / "real-trained-9-seed1"
     before = files(student)
@@ -57,18 +61,45 @@ def test_figure3(data, tmp_path):
     assert "other settings" in refusal(refused)
 
 
+def test_figure3_takes_all_words_of_any_case(data, tmp_path):
+    recipe("figure3", data, tmp_path, "--words", "all", "--case", "any", "--stop-stage", "1")
+    assert read_vectors(tmp_path / "teacher" / "teacher.npz").words == ["Axe", *WORDS]
+
+
+def test_a_student_that_is_killed_is_taken_up_where_it_last_saved(data, tmp_path):
+    grid = ["--inter-dims", "9", "--seeds", "1", "--filters", "real", "--bases", "trained", "--shares", "none"]
+    more = [*grid, "--epochs", "50", "--stop-stage", "2", *SMALL]
+    given = ["--vectors", data / "vectors.vec", "--pairs", data / "pairs", "--work", tmp_path]
+    student = tmp_path / "real-trained-9-seed1"
+    kill_when([HERE / "figure3.sh", *given, *more], (student / "checkpoints" / "checkpoint_last.pt").exists)
+    assert not (student / "epoch-50.json").exists()
+    before = (student / "train.log").read_text()
+    recipe("figure3", data, tmp_path, *more)
+    after = (student / "train.log").read_text().removeprefix(before)
+    first = int(re.search(r"Loaded checkpoint .* \(epoch (\d+) ", after)[1])
+    assert 6 <= first <= 50 and f"begin training epoch {first}" in after
+    assert "begin training epoch 50" in after and "begin training epoch 5\n" not in after
+    assert (student / "epoch-50.json").exists()
+
+
 def test_subword(data, tmp_path):
     grid = ["--distances", "cosine", "--analogy-epochs", "2", "--neighbours-of", "ax unheard"]
+    grid += ["--questions", data / "questions"]
     text = recipe("subword", data, tmp_path, *grid, "--epochs", "0 2", "--jobs", "2", *SMALL)
     assert len(re.findall(r"^\| cosine \| -?0\.\d{3} \| -?0\.\d{3} \|$", text, re.M)) == 2
     assert "|   the paper | 0.03 | – |" in text
     assert "unheard: not among the words that are learnt" in text
-    assert re.search(r"^ax\tplain-random-seed1-epoch-0\.safetensors\t", text, re.M)
-    assert re.search(r"^ax\tplain-cosine-seed1-epoch-2\.safetensors\t", text, re.M)
+    assert re.search(r"^ax\thighway-random-seed1-epoch-0\.safetensors\t", text, re.M)
+    assert re.search(r"^ax\thighway-cosine-seed1-epoch-2\.safetensors\t", text, re.M)
     assert "of the same sets, all pairs; 1 of their words were not learnt" in text
     assert "No smaller than the teacher: plain-cosine, plain-random." in text
+    analogy = json.loads((tmp_path / "analogy.json").read_text())
+    found = {name: (one["groups"]["some"]["questions"], one["words"]) for name, one in analogy.items()}
+    highways = ("highway-random-seed1-epoch-0.safetensors", "highway-cosine-seed1-epoch-2.safetensors")
+    assert found == dict.fromkeys(("teacher.npz", *highways), (1, 30)), "answers are words that were learnt"
+    assert re.search(r"^\| cosine \| \d+\.00% \| 23\.77% \| 2\.22% \|$", text, re.M), "Table 2"
     (everything,) = json.loads((tmp_path / "plain-cosine-seed1" / "epoch-2-all.json").read_text()).values()
-    assert everything["out_of_vocabulary"] == 1 and everything["sets"]["some"]["pairs"] == 21
+    assert everything["out_of_vocabulary"] == 1 and everything["sets"]["some"]["pairs"] == 101
     line = ["--vectors", data / "vectors.vec", "--pairs", data / "pairs", "--work", tmp_path, *grid]
     refused = call(HERE / "subword.sh", *line, "--epochs", "1", "--stop-stage", "2", *SMALL)
     assert refused.returncode != 0 and "no way back to 1" in refused.stderr
@@ -76,13 +107,17 @@ def test_subword(data, tmp_path):
 
 
 def test_global_loss(data, tmp_path):
-    grid = ["--students", "ngram_bag", "--losses", "global", "--epochs", "2", "--neighbours-of", "ax"]
+    grid = ["--students", "ngram_bag", "--losses", "global", "--epochs", "1 2", "--neighbours-of", "ax"]
     text = recipe("global_loss", data, tmp_path, *grid, *SMALL, "--ngrams", "9")
     assert re.search(
-        r"^\| teacher \| -?0\.\d{3} \| 100\.0% \|  \| 0\.0 \| 100\.0% \| 0\.719 \| 100\.0% \| 2230 \|$", text, re.M
+        r"^\| teacher \| -?0\.\d{3} \| 100\.0% \|  \| 0\.0 \| 100\.0% \| 0\.719 \| 100\.0% \| 2230 \| 100\.0% \|$",
+        text,
+        re.M,
     )
     assert re.search(
-        r"^\| Bag of N-gram \(small\) \+ Global Loss \| .* \| 36\.7% \| 0\.210 \| 29\.2% \| 10 \|$", text, re.M
+        r"^\| Bag of N-gram \(small\) \+ Global Loss \| .* \| 36\.7% \| 0\.210 \| 29\.2% \| 10 \| 0\.4% \|$",
+        text,
+        re.M,
     )
     assert "| Character-RNN | not run | not run |" in text
     assert re.search(r"^ax\tngram_bag-global-seed1-epoch-2\.safetensors\t", text, re.M)
@@ -101,10 +136,14 @@ def test_help_lists_all_options_and_an_example(name):
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [
-        ("figure3", ["--filters", "real glove"], "--filter must be one of real binary, not 'glove'"),
+        ("figure3", ["--filters", "real glove"], "--filters must be one of real binary, not 'glove'"),
         ("figure3", ["--seeds", "1 x"], "--seeds must be whole numbers above 0, not 'x'"),
-        ("subword", ["--distances", "l2"], "--distance must be one of"),
-        ("global_loss", ["--students", "glove"], "must be one of char_rnn"),
+        ("subword", ["--distances", "l2"], "--distances must be one of"),
+        ("global_loss", ["--students", "glove"], "--students must be one of char_rnn"),
+        ("subword", ["--epochs", "10 5"], "--epochs must grow, but 5 comes after 10"),
+        ("subword", ["--dropout", "1.0"], "--dropout must be a number from 0 to below 1, such as 0.1, not '1.0'"),
+        ("global_loss", ["--lr", "x"], "--lr must be a number above 0, such as 0.001, not 'x'"),
+        ("global_loss", ["--lr", "0.0"], "--lr must be a number above 0"),
         ("global_loss", ["--grid", "1"], "unknown option '--grid'"),
     ],
 )
@@ -145,12 +184,64 @@ def test_a_share_of_the_teacher_has_its_inter_dim(tables, share, inter_dim):
     assert tables("figure3").inter_dim_of(share, 5000, 300) == pytest.approx(inter_dim, abs=1)
 
 
+def test_curves_by_epochs_stand_beside_the_sizes(tables, tmp_path, monkeypatch):
+    module, figures = tables("global_loss"), []
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, *args, **kwargs: figures.append(figure))
+    score = tables("scores").Score
+
+    def made(name, epochs, rho):
+        return score(name, 1, epochs, 1000, 0.5, {"men": rho}, {"men": 0.7}, {"men": (100, 100)}, None, 0)
+
+    by_epochs = {5: [made("char_cnn-local", 5, 0.2)]}
+    by_epochs[10] = [made("char_cnn-local", 10, 0.3), made("char_cnn-global", 10, 0.4)]
+    module.plot(by_epochs, tmp_path / "figure.png")
+    sizes, curves = figures[0].axes
+    assert (sizes.get_xlabel(), curves.get_xlabel()) == ("MB", "epochs")
+    *lines, _ = curves.lines  # the last is the teacher's
+    drawn = {line.get_marker(): line.get_xydata().tolist() for line in lines}
+    assert drawn == {"o": [[5, 0.2], [10, 0.3]], "^": [[10, 0.4]]}, "local, and with the global loss"
+    assert sizes.lines[0].get_xydata().tolist() == [[0.004, 0.3], [0.004, 0.4]], "of the last epochs"
+
+
+def test_the_epochs_of_a_student_are_all_of_one_process(tmp_path):
+    """Another that looks for work all the time gets none of them."""
+    script = f"""
+        case=any work={tmp_path} pairs={tmp_path} teacher=''
+        . {HERE}/students.sh
+        train_student() {{ echo "$BASHPID $2" >> "$work/log"; sleep 0.02; }}
+        python() {{ touch "$4.json"; }}  # score.py CHECKPOINT SMALL_FILE RESULT
+        flock() {{ sleep 0.01; command flock "$@"; }}  # time for the other one, if the lock was let go
+        epochs='1 2 3 4 5 6 7 8 9'
+        student one-seed1 "$epochs" &
+        while [[ ! -e $work/one-seed1/epoch-9.json ]]; do student one-seed1 "$epochs"; done
+        wait"""
+    assert call("bash", "-euc", script).returncode == 0
+    processes, epochs = zip(*map(str.split, (tmp_path / "log").read_text().splitlines()), strict=True)
+    assert "".join(epochs) == "123456789" and len(set(processes)) == 1
+
+
+def test_no_more_vectors_are_read_than_are_learnt(tables, tmp_path):
+    choose = tables("choose_words").choose
+    words = ["a", "B", "C", "D", "E", "f", "g", "h"]
+    (tmp_path / "head.txt").write_text("".join(f"{word} {n} 0\n" for n, word in enumerate(words)))
+    (tmp_path / "more.txt").write_text((tmp_path / "head.txt").read_text() + "one value 1\n")
+    for name in ("head.txt", "more.txt"):
+        chosen = choose(tmp_path / name, 2, True)
+        assert chosen.words == ["a", "f"] and chosen.matrix[:, 0].tolist() == [0, 5]
+    assert choose(tmp_path / "head.txt", 4, True).words == ["a", "f", "g", "h"], "all that there are"
+    assert choose(tmp_path / "head.txt", None, False).words == words
+    with pytest.raises(UserError, match="has 4 words in lower case, --words wants 5"):
+        choose(tmp_path / "head.txt", 5, True)
+    with pytest.raises(UserError, match="line 9"):
+        choose(tmp_path / "more.txt", None, True)
+
+
 def test_means_and_deviations_over_seeds(tables, tmp_path):
     module = tables("scores")
     for seed, rho in ((1, 0.2), (2, 0.4), (10, None)):
         folder = tmp_path / f"real-trained-9-seed{seed}"
         folder.mkdir()
-        counts = {"one": (rho, 25, 30), "two": (0.6, 20, 20), "few": (-0.9, 19, 20)}
+        counts = {"one": (rho, 125, 130), "two": (0.6, 100, 100), "few": (-0.9, 99, 120)}
         sets = {name: {"rho": rho, "pairs": n, "total": total} for name, (rho, n, total) in counts.items()}
         spaces = {
             name: {"parameters": size, "sets": sets} for name, size in (("teacher.npz", 180), ("student", 90))
@@ -160,8 +251,10 @@ def test_means_and_deviations_over_seeds(tables, tmp_path):
     assert [(score.name, score.seed, score.epochs, score.share) for score in scores] == [
         ("real-trained-9", seed, 5, 0.5) for seed in (1, 2, 10)
     ]
-    assert module.over_seeds(scores, lambda score: score.rho.get("one")) == "0.300 ± 0.141"
-    assert [score.mean_rho for score in scores] == pytest.approx([0.4, 0.5, 0.6]), "a set of 19 pairs is left out"
+    assert module.over_seeds(scores[:2], lambda score: score.rho.get("one")) == "0.300 ± 0.141"
+    assert module.over_seeds(scores, lambda score: score.rho.get("one")) == "–", "of the third there is none"
+    assert [score.mean_rho for score in scores[:2]] == pytest.approx([0.4, 0.5]), "a set of 99 pairs is left out"
+    assert scores[2].mean_rho is None, "a set without a rho does not leave it the mean of the others"
     assert module.over_seeds(scores[:1], lambda score: score.mean_rho) == "0.400"
     rhos = {"one": {"rho": 0.4}, "two": {"rho": 0.2}, "few": {"rho": 0.9}}
     (folder / "epoch-5-all.json").write_text(json.dumps({"student": {"sets": rhos, "out_of_vocabulary": 7}}))

@@ -53,20 +53,22 @@ def tagging(data, work, *more):
 @pytest.fixture(scope="module")
 def trained(data, tmp_path_factory):
     work = tmp_path_factory.mktemp("teachers")
-    result = teachers(data, work, "--models", "cbow-hs glove")
+    result = teachers(data, work, "--models", "cbow-hs fasttext glove")
     assert result.returncode == 0, result.stderr
     return work, result.stdout
 
 
 def test_teachers_are_trained_and_compared(trained):
     work, out = trained
-    for name in ("cbow-hs.vec", "glove.vec"):
+    models = ("cbow-hs", "fasttext", "glove")
+    for name in (f"{model}.vec" for model in models):
         assert sorted(read_vectors(work / name).words) == sorted([*WORDS, "."])
         (similarity, analogy) = (
             line.split() for line in out.splitlines() if line.split()[:2] == ["made-up", name]
         )
         assert similarity[2:5] == ["120", "of", "120"] and analogy[2:5] == ["2", "of", "2"]
-    assert {path.name for path in work.iterdir()} == {".lock", "settings", "cbow-hs.vec", "glove.vec"}
+    made = {f"{model}.{end}" for model in models for end in ("vec", "settings")}
+    assert {path.name for path in work.iterdir()} == {".lock", *made}
 
 
 def test_what_is_trained_is_not_trained_again_or_mixed(trained, data, tmp_path):
@@ -75,13 +77,16 @@ def test_what_is_trained_is_not_trained_again_or_mixed(trained, data, tmp_path):
     result = teachers(data, work, "--models", "glove", "--stop-stage", 1)
     assert result.returncode == 0 and "stage 1: train glove: done already" in result.stdout
     assert "'dim 4' in place of 'dim 5'" in refusal(teachers(data, work, "--dim", 5))
+    other = teachers(data, work, "--models", "cbow-hs fasttext", "--glove-epochs", 4, "--stop-stage", 1)
+    assert other.returncode == 0 and other.stdout.count("done already") == 2, "GloVe's epochs are GloVe's only"
+    assert "'glove_epochs 3' in place of 'glove_epochs 4'" in refusal(teachers(data, work, "--glove-epochs", 4))
     assert files(work) == before
 
 
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--models", "lsa"], "--model must be one of skip-gram-ns skip-gram-hs cbow-ns cbow-hs fasttext glove"),
+        (["--models", "lsa"], "--models must be one of skip-gram-ns skip-gram-hs cbow-ns cbow-hs fasttext glove"),
         (["--corpus", "nowhere"], "--corpus 'nowhere': not there"),
         (["--pairs", "nowhere"], "--pairs 'nowhere': no such folder"),
         (["--stage", "2"], "skip-gram-ns.vec: not there; run stage 1 first"),
@@ -116,7 +121,7 @@ def test_tagging_compares_all_systems_with_the_paper(data, tmp_path):
     ("more", "message"),
     [
         (["--students", "nowhere"], "--students: 'nowhere' must be D=FILE"),
-        (["--systems", "LSTM"], "--system must be one of FULL FULL+EMB CHAR CHAR(D), not 'LSTM'"),
+        (["--systems", "LSTM"], "--systems must be one of FULL FULL+EMB CHAR CHAR(D), not 'LSTM'"),
         (["--seeds", "x"], "--seeds must be whole numbers above 0, not 'x'"),
         (["--grid", "maybe"], "--grid must be one of yes no"),
     ],

@@ -191,6 +191,8 @@ def test_flags_that_a_student_does_not_have_are_named(teacher, tmp_path):
     assert log.count("have no effect") == 1 and log.count("has no effect") == 2
     for arch in SMALL:
         assert "no effect" not in train(teacher, tmp_path / arch, "--no-save", arch)
+    log = train(teacher, tmp_path / "other", "--no-save --student ngram-bag", "student_char_bilstm")
+    assert "no effect" not in log, "the dropout is the architecture's; nobody gave it"
 
 
 def test_other_words_and_other_filters_are_refused(trained, teacher, tmp_path):

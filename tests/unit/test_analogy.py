@@ -139,6 +139,11 @@ def test_command(files, capsys):
     assert f"{expected.accuracy('3CosMul'):.2%}" in out and "questions: syntactic: gram1-comparative" in out
     assert main([*command, "--limit", "2"]) == 0
     assert "0 of 133" in capsys.readouterr().out
+    write_vectors(files / "less.vec", Vectors(WORDS[:60], vectors().matrix[:60]))
+    for limit, warned in (("60", False), ("61", True)):
+        both = [*command, "--json", "--limit", limit, "--vectors", f"{files}/f.vec", f"{files}/less.vec"]
+        assert main(both) == 0
+        assert ("different numbers of words" in capsys.readouterr().err) == warned
     assert main([*command, f"{files}/plain.txt"]) == 1
     assert "plain: two files of questions have this name" in capsys.readouterr().err
 
@@ -150,7 +155,9 @@ def test_neighbours_are_gensim_s(files, keyed, capsys):
     write_vectors(files / "less.vec", Vectors(WORDS[:2], vectors().matrix[:2]))
     command = ["neighbours", "a3", "a0", "--count", "5", "--vectors", f"{files}/f.vec", f"{files}/less.vec"]
     assert main(command) == 0
-    lines = capsys.readouterr().out.splitlines()
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert "different numbers of words: f.vec 78, less.vec 2; see --learnt-only" in err and err.count("\n") == 1
     assert lines[0] == "a3\tf.vec\t" + " ".join(word for word, _ in ours)
     assert lines[1] == "a3\tless.vec\t(no vector)" and lines[3] == "a0\tless.vec\tb0"
     assert main([*command, "--json"]) == 0

@@ -1,4 +1,6 @@
-"""``alone plot``: validation curves from fairseq-train's logs."""
+"""``alone plot``: validation and training curves from fairseq-train's logs."""
+
+import re
 
 import pytest
 from matplotlib.figure import Figure
@@ -6,6 +8,7 @@ from matplotlib.image import imread
 
 from alone_fairseq.cli import main
 from alone_fairseq.cli.plot import read_curve
+from alone_fairseq.errors import UserError
 
 HEAD = "2026-01-01 00:00:00 | INFO | "
 SIMPLE = f"""\
@@ -27,7 +30,7 @@ def json_line(subset, update, loss):
 FORMATS = {
     "simple": SIMPLE,
     "tqdm": SIMPLE.replace(HEAD + "valid", "epoch 001:  50%|█   | 1/2 [00:01<00:01]\r\x1b[A" + HEAD + "valid"),
-    "hydra": SIMPLE.replace(HEAD + "valid |", "[2026-01-01 00:00:00,000][valid][INFO] -"),
+    "hydra": re.sub(re.escape(HEAD) + r"(valid|train) \|", r"[2026-01-01 00:00:00,000][\1][INFO] -", SIMPLE),
     "json": json_line("train", 100, 9.5)
     + json_line("valid", 100, 5.5)
     + json_line("valid1", 100, 7.5)
@@ -63,6 +66,21 @@ def test_a_restart_counts_the_later_value(log):
 @pytest.mark.parametrize("length", [-60, -20, -5])
 def test_a_log_that_is_still_written(log, length):
     assert read_curve(log(SIMPLE[:length]), "loss")[100] == 5.5
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_the_training_stands_in_where_nothing_was_validated(log, figures, tmp_path, format_):
+    trained = "".join(line for line in FORMATS[format_].splitlines(True) if "valid" not in line)
+    logs = [log(trained, "student.log"), log(SIMPLE, "lookup.log")]
+    with pytest.raises(UserError, match="no results of validation in it"):
+        read_curve(logs[0], "loss")
+    for given in (logs[:1], logs):
+        assert main(["plot", *given, "--output", str(tmp_path / f"{len(given)}.png")]) == 0
+    alone, both = (figure.axes[0] for figure in figures)
+    assert (alone.get_ylabel(), both.get_ylabel()) == ("training loss", "training and validation loss")
+    assert [line.get_label() for line in alone.lines] == ["student"]
+    assert [line.get_label() for line in both.lines] == ["student, training", "lookup, validation"]
+    assert both.lines[0].get_xydata().tolist() == [[100, 9.5]]
 
 
 @pytest.fixture
@@ -102,8 +120,8 @@ def test_labels(log, figures, tmp_path):
 @pytest.mark.parametrize(
     ("content", "flags", "message"),
     [
-        ("", [], "train.log: no validation results in it; is it the log of fairseq-train?"),
-        ("\x89PNG\r\n\x1a\n\x00" * 9, [], "train.log: no validation results in it"),
+        ("", [], "train.log: no results of training in it; is it the log of fairseq-train?"),
+        ("\x89PNG\r\n\x1a\n\x00" * 9, [], "train.log: no results of training in it"),
         (SIMPLE, ["--metric", "bleu"], "train.log: has no bleu of 'valid', only loss, ppl, num_updates"),
         (SIMPLE, ["--labels", "a", "b"], "--labels: 2 for 1 logs"),
     ],

@@ -193,3 +193,5 @@ def test_a_student_counts_its_own_parameters_and_makes_vectors_for_other_words(f
     near = json.loads(capsys.readouterr().out)["w35"]
     assert len(near["teacher.vec"]) == 39
     assert {word for word, _ in near.get("student.safetensors", [])} == (set(WORDS[:10]) if new else set())
+    assert main(["neighbours", "w35", *given, "--json", "--learnt-only"]) == 0
+    assert list(json.loads(capsys.readouterr().out)["w35"]) == ["teacher.vec"]

@@ -28,6 +28,17 @@ def test_an_index_and_a_written_word_give_the_same_vector(student):
     assert made(places).shape == (4, 6)
 
 
+@pytest.mark.parametrize("student", SUBWORD)
+def test_one_long_word_takes_no_room_beside_the_others(student):
+    words = ["a", "b" * 300, "ab", *WORDS]
+    made = make(student, words=words)
+    parts = [made.parts.of(word) for word in words]
+    assert made.learnt_parts.tolist() == sum(parts, []) and made.learnt_parts.dtype == torch.int32
+    for places in ([2, 0], [1], [0, 1, 10, 2]):
+        written = made.parts([words[place] for place in places])
+        assert torch.equal(made(torch.tensor(places)), made.embed(written)), "to the last bit"
+
+
 @pytest.mark.parametrize("student", STUDENTS)
 def test_a_vector_does_not_depend_on_the_other_words_of_a_batch(student):
     made = make(student)
@@ -66,7 +77,7 @@ def test_a_bilstm_has_no_negative_elements_and_with_a_highway_has():
     everything = torch.arange(len(WORDS))
     assert made(everything).min() == 0
     highway = make("char-bilstm", highway=True)
-    h = functional.relu(z := highway.output(highway.states(highway.table)))
+    h = functional.relu(z := highway.output(highway.states(highway.parts(WORDS))))
     t = torch.sigmoid(highway.gate(h))
     torch.testing.assert_close(highway(everything), t * h + (1 - t) * z)
     assert highway(everything).min() < 0
@@ -97,6 +108,13 @@ def test_parameters_are_those_of_the_papers_formulas():
     assert make("char-bilstm", highway=True).parameter_count == bilstm + d * d + d
     assert make("words").parameter_count == d + 16 * (d + d)
     assert make("ngram-bag").parameter_count == 32 * d
+    assert make("char-cnn").embedding.num_embeddings == characters + 2, "and the marks of a word's ends"
+
+
+def test_characters_may_stand_between_marks_of_the_word_s_ends():
+    assert Characters(["ba"])(["ab", "c", ""]).tolist() == [[2, 3], [1, 0], [1, 0]]
+    marked = Characters(["ba"], ends=True)
+    assert marked(["ab", "c", ""]).tolist() == [[4, 2, 3, 5], [4, 1, 5, 0], [4, 5, 0, 0]]
 
 
 def test_ngrams_are_those_of_fasttext_and_the_most_frequent_ones_are_kept():
