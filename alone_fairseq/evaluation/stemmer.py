@@ -72,8 +72,8 @@ class _Porter(porter.PorterStemmer):
 def read_exceptions(paths: Iterable[str | os.PathLike]) -> dict[str, str]:
     """Base forms of irregular words, from WordNet's ``noun.exc``, ``verb.exc``, ...
 
-    Of a form that several files have, the last one counts by the alphabet of their names, in whatever order they are
-    given. A line holds a form and its base forms, of which ROUGE-1.5.5 takes the first.
+    Of a form that several files have, the last one counts by the alphabet of their names, in whatever order they
+    are given. A line holds a form and its base forms, of which ROUGE-1.5.5 takes the first.
 
     Raises:
         UserError: a line has fewer than two words.

@@ -98,7 +98,7 @@ one_of stop_stage {1..8}
 [[ $bpe != sentencepiece ]] || bpe_size=${bpe_size:-$((words_kept - 1))}
 bpe_size=${bpe_size:-$merges}
 numbers seed bpe_size workers processes machines ${max_minutes:+max_minutes} ${gpus:+gpus!} machine!
-[[ -z $dropout || $dropout =~ ^0(\.[0-9]+)?$ ]] || die "--dropout must be a number from 0 to below 1, not '$dropout'"
+[[ -z $dropout ]] || below_one dropout
 while [[ $dropout == *.*0 ]]; do dropout=${dropout%0}; done  # 0.20 is 0.2
 dropout=${dropout%.}
 [[ -z $variant || $variant =~ ^[A-Za-z0-9_.]+$ ]] || die "--variant must be letters and digits, not '$variant'"

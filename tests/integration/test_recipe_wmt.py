@@ -163,7 +163,7 @@ def test_the_update_frequency_follows_from_the_gpus(gpus, update_freq):
         (["--machines", "2", "--gpus", "0", "--processes", "2"], "--head must be HOST:PORT, not ''"),
         (["--machines", "2", "--gpus", "0"], "1 GPUs or processes are not as many on each of 2 machines"),
         (["--config", "../conf/lookup"], "there is no row '../conf/lookup', only binary_4096"),
-        (["--dropout", "1/2"], "--dropout must be a number from 0 to below 1, not '1/2'"),
+        (["--dropout", "1/2"], "--dropout must be a number from 0 to below 1, such as 0.1, not '1/2'"),
         (["--variant", "a/b"], "--variant must be letters and digits"),
         (["--work", "a:b"], "--work a:b: fairseq takes ':' in a path for the end of it"),
         (["--", "--warmup-updatez", "1"], "run.sh: error: unrecognized arguments: --warmup-updatez 1"),
