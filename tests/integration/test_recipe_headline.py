@@ -108,7 +108,7 @@ def test_killed_while_it_writes_headlines_it_goes_on_to_the_same(tmp_path):
     for name in ("best", "reranked", "reranked.rouge", "best.lengths-20"):
         assert (run / f"test-20.{name}").read_text() == (whole / run.name / f"test-20.{name}").read_text()
     (run / "averaged.pt").unlink()
-    assert recipe("--work", work, *line, "--stop-stage", 6).returncode == 0
+    assert recipe("--work", work, "--stop-stage", 6, *line).returncode == 0
     assert not list(run.glob("test-20*"))  # they were of another model
     (work / run.name).rename(tmp_path / "of another model")
     shutil.copytree(whole / run.name, work / run.name)
