@@ -97,10 +97,13 @@ check_training() {
     die "${told##*: error: }"
 }
 
-# average_newest RUN COUNT OUTPUT: of the newest epochs, COUNT at most.
+# average_newest RUN COUNT OUTPUT: of the newest epochs, COUNT at most, and no more than the later half: the first ones of
+# a short training are far from its end.
 average_newest() {
-  local epochs
-  epochs=$(epoch_checkpoints "$1" | wc -l)
-  ((epochs)) || die "$1: the training ended within its first epoch; give it more time"
-  alone average --inputs "$1/checkpoints" --last $((epochs < $2 ? epochs : $2)) --output "$3"
+  local newest half
+  newest=$(epoch_checkpoints "$1" | tail -n 1)
+  [[ -n $newest ]] || die "$1: the training ended within its first epoch; give it more time"
+  newest=${newest##*/checkpoint}
+  half=$(((${newest%.pt} + 1) / 2))
+  alone average --inputs "$1/checkpoints" --last $((half < $2 ? half : $2)) --output "$3"
 }

@@ -226,6 +226,17 @@ def test_without_a_network_it_says_what_to_put_where(tmp_path):
     assert line.endswith("add --data-dir")
 
 
+@pytest.mark.parametrize(("newest", "averaged"), [(1, 1), (6, 3), (7, 4), (30, 10)])
+def test_no_more_than_the_later_half_of_the_epochs_is_averaged(tmp_path, newest, averaged):
+    (tmp_path / "checkpoints").mkdir()
+    for epoch in range(max(1, newest - 9), newest + 1):
+        (tmp_path / "checkpoints" / f"checkpoint{epoch}.pt").touch()
+    path = fake(tmp_path / "bin", "alone", 'echo "$@"')
+    script = f". {RECIPES}/lib/training.sh; average_newest {tmp_path} 10 averaged.pt"
+    result = call("bash", "-c", script, PATH=path)
+    assert f"--last {averaged} --output averaged.pt" in result.stdout, result.stderr
+
+
 @pytest.mark.parametrize(("status", "code", "left"), [(22, 503, "half"), (22, 416, "whole"), (33, 200, "whole")])
 def test_what_was_fetched_is_kept_unless_the_server_does_not_go_on(tmp_path, status, code, left):
     (tmp_path / "archive.part").write_text("half\n")
