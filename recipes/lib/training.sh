@@ -15,12 +15,12 @@ count_gpus() {
 }
 
 # count_devices BATCHES [MACHINES]: `count` from --gpus and --processes: how many train together, with BATCHES of all
-# of them in an update. Sets `gpus`, too, if it is not given. A dry run may have more than there are.
+# of them in an update. Sets `gpus`, too, if it is not given, and `by_default` if that is the CPU. A dry run may have
+# more than there are.
 count_devices() {
   local machines=${2:-1} here=0
   [[ ${gpus:-} == 0 ]] || here=$(count_gpus)
-  [[ -n ${gpus:-}${dry_run:-} || $here -gt 0 || ${size:-base} == small ]] ||
-    die "no GPU is found, and --size base takes months without; --gpus 0 trains on the CPU all the same"
+  [[ -n ${gpus:-} || $here -gt 0 ]] || by_default=cpu
   gpus=${gpus:-$((here * machines < $1 ? here * machines : $1))}
   count=$((gpus ? gpus : ${processes:?}))
   ((gpus == 0 || processes == 1)) || die "--processes is for training without GPUs: leave it out, or add --gpus 0"
@@ -71,6 +71,8 @@ use_devices() {
 # Sentences longer than the model allows are left out with a warning; fairseq's default is an error in validation.
 train() {
   local bin=$1 run=$2 user_dir newest
+  [[ -z ${by_default:-} || $size == small ]] ||
+    die "no GPU is found, and --size $size takes months without; --gpus 0 trains on the CPU all the same"
   user_dir=$(alone user-dir)
   newest=$(epoch_checkpoints "$run" | tail -n 1)
   [[ -n ${launch:-} ]] || use_devices $(($(count_gpus) > 0)) 1

@@ -254,10 +254,11 @@ def test_what_the_recipe_sets_itself_is_refused(option):
     assert f"{option.partition('=')[0]} is not for what stands behind --: the recipe sets it itself" in line
 
 
-def test_months_on_a_cpu_are_not_begun_by_chance(pairs, tmp_path):
-    line = ["--pairs", pairs, "--work", tmp_path / "work"]
+def test_months_on_a_cpu_are_not_begun_by_chance(tmp_path):
+    """But the text is prepared where there is no GPU."""
+    line = ["--pairs", few_pairs(tmp_path / "pairs"), "--work", tmp_path / "work", "--bpe-size", 90]
     assert "no GPU is found" in refusal(call(RECIPE / "run.sh", *line, CUDA_VISIBLE_DEVICES=""))
-    assert not (tmp_path / "work").exists()
+    assert (tmp_path / "work" / "bin").exists() and not list(tmp_path.rglob("train.log"))
 
 
 def test_an_unknown_row_is_refused():
