@@ -71,7 +71,7 @@ use_devices() {
 # Sentences longer than the model allows are left out with a warning; fairseq's default is an error in validation.
 train() {
   local bin=$1 run=$2 user_dir newest
-  [[ -z ${by_default:-} || $size == small ]] ||
+  [[ -z ${by_default:-} || ${size:?} == small ]] ||
     die "no GPU is found, and --size $size takes months without; --gpus 0 trains on the CPU all the same"
   user_dir=$(alone user-dir)
   newest=$(epoch_checkpoints "$run" | tail -n 1)
