@@ -365,7 +365,7 @@ def test_a_full_disk_is_named_and_loses_nothing(data, tmp_path):
 
 
 CURL = r"""
-while [[ $1 == --* && $1 != --output ]]; do [[ $1 != --continue-at && $1 != --retry ]] || shift; shift; done
+while [[ $1 == --* && $1 != --output ]]; do [[ ! $1 =~ ^--(continue-at|retry|write-out)$ ]] || shift; shift; done
 output=$2 archive=$ARCHIVES/${3##*/} have=$(stat -c %s "$2" 2> /dev/null || echo 0)
 size=$(stat -c %s "$archive")
 if [[ -e $SLOW ]]; then head -c $((size / 2)) "$archive" > "$output"; sleep 600; fi
