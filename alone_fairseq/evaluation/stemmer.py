@@ -79,7 +79,7 @@ def read_exceptions(paths: Iterable[str | os.PathLike]) -> dict[str, str]:
         UserError: a line has fewer than two words.
     """
     exceptions = {}
-    for path in sorted(paths, key=lambda path: (Path(path).name, str(path))):
+    for path in sorted(map(Path, paths), key=lambda path: (path.name, path)):
         with open(path, encoding="utf-8", errors="replace") as lines:
             for number, line in enumerate(lines, 1):
                 words = line.split()

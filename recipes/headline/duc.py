@@ -22,7 +22,7 @@ from pathlib import Path
 
 import nltk
 from nltk.tokenize.punkt import PunktSentenceTokenizer, PunktTrainer
-from nltk.tokenize.treebank import TreebankWordTokenizer
+from nltk.tokenize.treebank import TreebankWordDetokenizer, TreebankWordTokenizer
 
 from alone_fairseq.checkpoint.files import replacing
 from alone_fairseq.errors import UserError
@@ -99,6 +99,12 @@ def brackets(text: str) -> str:
 def treebank(text: str) -> str:
     """A text in the tokens of the Penn Treebank, as Gigaword's pairs are."""
     return brackets(tokens(text))
+
+
+def plain(words: list[str]) -> str:
+    """The way back: a text as people write it."""
+    words = [word.replace("-lrb-", "(").replace("-rrb-", ")") for word in words]
+    return TreebankWordDetokenizer().detokenize(words)
 
 
 def documents(roots: list[Path], year: str) -> Iterator[tuple[Path, list[Path]]]:

@@ -8,18 +8,11 @@ import re
 import sys
 from pathlib import Path
 
-from duc import treebank
-from nltk.tokenize.treebank import TreebankWordDetokenizer
+from duc import plain, treebank
 
 from alone_fairseq.cli.arguments import positive
 from alone_fairseq.errors import UserError
 from alone_fairseq.lines import read_lines, write_lines
-
-
-def plain(words: list[str]) -> str:
-    """A text as people write it."""
-    brackets = {"-lrb-": "(", "-rrb-": ")"}
-    return TreebankWordDetokenizer().detokenize([brackets.get(word, word) for word in words])
 
 
 def main() -> None:

@@ -108,7 +108,7 @@ if [[ -n $dry_run ]] || ((5 <= stop_stage)); then
   check_training "$run" "${settings[@]}"
 fi
 if [[ -n $dry_run ]]; then
-  echo "${launch[*]@Q} BIN --user-dir \"\$(alone user-dir)\" ${settings[*]@Q} ${device[*]@Q}"
+  show_training "${settings[@]}"
   exit
 fi
 irregular=() irregular_sum=none

@@ -19,6 +19,7 @@ count_gpus() {
 # more than there are.
 count_devices() {
   local machines=${2:-1} here=0
+  by_default=''
   [[ ${gpus:-} == 0 ]] || here=$(count_gpus)
   [[ -n ${gpus:-} || $here -gt 0 ]] || by_default=cpu
   gpus=${gpus:-$((here * machines < $1 ? here * machines : $1))}
@@ -66,6 +67,11 @@ use_devices() {
   ((gpus)) || export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((($(nproc) + count - 1) / count))}
 }
 
+# show_training ARGUMENT...: the command of the training, to be pasted, BIN for the data.
+show_training() {
+  echo "${launch[*]@Q} BIN --user-dir \"\$(alone user-dir)\" ${*@Q} ${device[*]@Q}"
+}
+
 # train BIN RUN ARGUMENT...: fairseq-train on what `use_devices` has chosen, or else on one GPU, or without one. It
 # goes on from the newest epoch: checkpoint_last.pt is a copy, which a kill can cut short. RUN/train.log grows.
 # Sentences longer than the model allows are left out with a warning; fairseq's default is an error in validation.
@@ -99,8 +105,8 @@ check_training() {
     die "${told##*: error: }"
 }
 
-# average_newest RUN COUNT OUTPUT: of the newest epochs, COUNT at most, and no more than the later half: the first ones of
-# a short training are far from its end.
+# average_newest RUN COUNT OUTPUT: of the newest epochs, COUNT at most, and no more than the later half: the first ones
+# of a short training are far from its end.
 average_newest() {
   local newest half
   newest=$(epoch_checkpoints "$1" | tail -n 1)

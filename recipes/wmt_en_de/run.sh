@@ -118,7 +118,7 @@ if [[ -n $dry_run ]] || ((5 <= stop_stage)); then
 fi
 check_training "$run" "${settings[@]}"
 if [[ -n $dry_run ]]; then
-  echo "${launch[*]@Q} BIN --user-dir \"\$(alone user-dir)\" ${settings[*]@Q} ${device[*]@Q}"
+  show_training "${settings[@]}"
   exit
 fi
 ((machine == 0)) || stage=5 stop_stage=5

@@ -280,18 +280,8 @@ def test_what_a_table_cannot_do_is_refused_before_the_first_training(option, val
 
 
 def test_all_trainings_of_a_table_can_be_shown_without_running_them(tmp_path):
-    options = [
-        "--rows",
-        "lookup real_512",
-        "--seeds",
-        "2",
-        "--dry-run",
-        "--gpus",
-        "0",
-        "--work",
-        tmp_path / "work",
-    ]
-    result = call(RECIPE / "table.sh", *options)
+    options = shlex.split("--rows 'lookup real_512' --seeds 2 --dry-run --gpus 0")
+    result = call(RECIPE / "table.sh", *options, "--work", tmp_path / "work")
     assert result.returncode == 0, result.stderr
     shown = [line for line in result.stdout.splitlines() if line.startswith("==")]
     assert shown == ["== --config lookup --seed 2", "== --config real_512 --seed 2"]
