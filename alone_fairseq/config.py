@@ -105,14 +105,34 @@ def check_names(args) -> None:
             refuse(f"there is no setting {name}; choose from {', '.join(sorted(known))}")
 
 
+def check_used(cfg) -> None:
+    """Refuse a setting that has no effect beside the others."""
+    by_architecture = ("alone_inter_dim", "alone_relu_dropout", "alone_stop_relu_dropout")  # for any embedding
+    chosen = [
+        one.name
+        for one in fields(EmbeddingConfig)
+        if one.name.startswith("alone_") and one.name not in by_architecture
+    ]
+    drawn = [f"alone_{name}" for name in ("codebooks", "codes", "zero_prob", "storage", "codes_from", "seed")]
+    for applies, other, unused in (
+        (cfg.embedding != "factorized", f"--embedding {cfg.embedding}", ["factorized_dim"]),
+        (cfg.embedding != "alone", f"--embedding {cfg.embedding}", chosen),
+        (cfg.alone_filter == GIVEN, "--alone-filter given, whose filters are in the checkpoint", drawn),
+        (cfg.alone_filter == "real", "--alone-filter real", ["alone_zero_prob"]),
+        (cfg.alone_codebooks == 0, "--alone-codebooks 0", ["alone_codes"]),
+    ):
+        for name in unused if applies else ():
+            if getattr(cfg, name) != EmbeddingConfig.__dataclass_fields__[name].default:
+                raise UserError(f"--{name.replace('_', '-')} has no effect with {other}; leave it out")
+
+
 def build_embedding(cfg, dictionary, embed_dim: int) -> WordEmbedding:
     """The embedding that ``cfg`` (an ``EmbeddingConfig``) asks for, for a fairseq dictionary."""
     with one_line_errors():
         # argparse has seen to the command line; a YAML file gets here as it is.
         check_one_of(cfg.embedding, EMBEDDINGS, "embedding", "--embedding")
         check_one_of(cfg.alone_codes_from, CODES_FROM, "codes_from", "--alone-codes-from")
-        if cfg.embedding != "alone" and (cfg.alone_center or cfg.alone_own_rows):
-            raise UserError(f"--alone-center and --alone-own-rows are not for --embedding {cfg.embedding}")
+        check_used(cfg)
         if cfg.embedding == "lookup":
             return LookupEmbedding(len(dictionary), embed_dim, dictionary.pad())
         if cfg.embedding == "factorized":
@@ -121,11 +141,12 @@ def build_embedding(cfg, dictionary, embed_dim: int) -> WordEmbedding:
             return FactorizedEmbedding(
                 len(dictionary), embed_dim, dictionary.pad(), factorized_dim=cfg.factorized_dim
             )
+        given = cfg.alone_filter == GIVEN
         embedding = AloneEmbedding(
             len(dictionary),
             embed_dim,
             dictionary.pad(),
-            filter=given_filters(cfg, len(dictionary), embed_dim) or cfg.alone_filter,
+            filter=GivenFilters(len(dictionary), cfg.alone_base_dim or embed_dim) if given else cfg.alone_filter,
             base_dim=cfg.alone_base_dim,
             inter_dim=cfg.alone_inter_dim,
             num_layers=cfg.alone_layers,
@@ -145,22 +166,6 @@ def build_embedding(cfg, dictionary, embed_dim: int) -> WordEmbedding:
         for weight in embedding.weights:
             weight.param_group = PARAM_GROUP
         return embedding
-
-
-def given_filters(cfg, words: int, embed_dim: int) -> GivenFilters | None:
-    """Filters that a checkpoint will bring, if ``cfg`` says so.
-
-    Raises:
-        UserError: for settings that say how filters are drawn.
-    """
-    if cfg.alone_filter != GIVEN:
-        return None
-    for name in ("codebooks", "codes", "zero_prob", "storage", "codes_from", "seed"):
-        default = EmbeddingConfig.__dataclass_fields__[f"alone_{name}"].default
-        if getattr(cfg, f"alone_{name}") != default:
-            flag = f"--alone-{name.replace('_', '-')}"
-            raise UserError(f"--alone-filter given: filters come with the checkpoint; leave out {flag}")
-    return GivenFilters(words, cfg.alone_base_dim or embed_dim)
 
 
 @contextmanager

@@ -44,7 +44,6 @@ SETTINGS = {
     "alone_codes_from": "symbol",
     "alone_seed": 11,
     "alone_chunk_size": 6,
-    "factorized_dim": 3,
 }
 RELU_DROPOUT = "--alone-relu-dropout 0.1 --alone-stop-relu-dropout 3"
 
@@ -122,7 +121,9 @@ def assert_settings(checkpoint):
     """The model in a checkpoint has ``SETTINGS``, which nobody repeats, and its embedding is made of them."""
     model, _ = load(checkpoint)
     config = model.decoder.cfg
-    assert {field.name: getattr(config, field.name) for field in fields(EmbeddingConfig)} == SETTINGS
+    assert {field.name: getattr(config, field.name) for field in fields(EmbeddingConfig)} == SETTINGS | {
+        "factorized_dim": None
+    }
     embedding = model.decoder.embed_tokens
     assert embedding.filter_store.kind == "binary"
     assert set(embedding.filters(torch.arange(5)).unique().tolist()) == {0.0, 1.0}
