@@ -1,5 +1,6 @@
 """Which embedding a model has: the flags that all models share, and what is built from them."""
 
+import logging
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from alone_fairseq.filters import CODES_FROM, KINDS, check_one_of
 from alone_fairseq.given_filters import GIVEN, GivenFilters
 from alone_fairseq.storage import STORAGES
 from alone_fairseq.word_embedding import WordEmbedding
+
+logger = logging.getLogger(__name__)
 
 EMBEDDINGS = ("alone", "factorized", "lookup")
 
@@ -105,8 +108,15 @@ def check_names(args) -> None:
             refuse(f"there is no setting {name}; choose from {', '.join(sorted(known))}")
 
 
+def use_defaults(cfg) -> None:
+    """Where a YAML file says null, a setting has its default."""
+    for one in fields(EmbeddingConfig):
+        if getattr(cfg, one.name) is None:
+            setattr(cfg, one.name, one.default)
+
+
 def check_used(cfg) -> None:
-    """Refuse a setting that has no effect beside the others."""
+    """Warn of settings that have no effect beside the others: a checkpoint may have some, and be sound."""
     by_architecture = ("alone_inter_dim", "alone_relu_dropout", "alone_stop_relu_dropout")  # for any embedding
     chosen = [
         one.name
@@ -123,13 +133,14 @@ def check_used(cfg) -> None:
     ):
         for name in unused if applies else ():
             if getattr(cfg, name) != EmbeddingConfig.__dataclass_fields__[name].default:
-                raise UserError(f"--{name.replace('_', '-')} has no effect with {other}; leave it out")
+                logger.warning("--%s has no effect with %s", name.replace("_", "-"), other)
 
 
 def build_embedding(cfg, dictionary, embed_dim: int) -> WordEmbedding:
     """The embedding that ``cfg`` (an ``EmbeddingConfig``) asks for, for a fairseq dictionary."""
     with one_line_errors():
         # argparse has seen to the command line; a YAML file gets here as it is.
+        use_defaults(cfg)
         check_one_of(cfg.embedding, EMBEDDINGS, "embedding", "--embedding")
         check_one_of(cfg.alone_codes_from, CODES_FROM, "codes_from", "--alone-codes-from")
         check_used(cfg)

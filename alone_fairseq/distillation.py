@@ -21,7 +21,7 @@ from fairseq.criterions.label_smoothed_cross_entropy import (
 from fairseq.logging import metrics
 from torch import Tensor
 
-from alone_fairseq.checkpoint.files import load_checkpoint
+from alone_fairseq.checkpoint.files import load_checkpoint, meters_are_data
 from alone_fairseq.checkpoint.trust import check_trusted
 from alone_fairseq.config import one_line_errors, refuse
 from alone_fairseq.errors import UserError
@@ -147,7 +147,8 @@ def load_teacher(path: str, task: Any) -> torch.nn.Module:
         raise UserError(f"--teacher-checkpoint {path}: {error.strerror}") from error
     try:
         # A copy: building a model with ALONE makes its task log that model's gradients.
-        (teacher,), _ = checkpoint_utils.load_model_ensemble([path], task=copy(task))
+        with meters_are_data():
+            (teacher,), _ = checkpoint_utils.load_model_ensemble([path], task=copy(task))
     except (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         detail = str(error).split("\n")[0]
         raise UserError(f"--teacher-checkpoint {path}: does not load for these data: {detail}") from error

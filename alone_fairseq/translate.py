@@ -243,6 +243,8 @@ def load_models(paths: Sequence[str], data: Path, source_lang: str, target_lang:
         names = ":".join(paths)
         if OTHER_FILTERS in str(error) or OTHER_WORDS.search(str(error)):
             detail = f" with the dictionaries in {data}: they are not those of its training"
+        elif isinstance(error, UserError):
+            detail = f": {error}"
         else:
             detail = shorten(f"no {error}" if isinstance(error, KeyError) else str(error), 240)
             detail = f"; it is damaged, or not for the dictionaries in {data}: {detail}"

@@ -198,11 +198,13 @@ def _without_meters(value: Any) -> Any:
 def _is_fairseq(state: Any) -> bool:
     if not isinstance(state, dict) or not state.keys() >= FAIRSEQ_KEYS:
         return False
-    model, groups = state["model"], state.get("cfg")
-    configured = isinstance(state.get("args"), Namespace) or (
-        isinstance(groups, Mapping)
-        and all(isinstance(groups.get(part), Mapping | Namespace) for part in ("model", "task"))
-    )
+    model, old, groups = state["model"], state.get("args"), state.get("cfg")
+    if old is not None:  # then it counts for fairseq, whatever it is
+        configured = isinstance(old, Namespace)
+    else:
+        configured = isinstance(groups, Mapping) and all(
+            isinstance(groups.get(part), Mapping | Namespace) for part in ("model", "task")
+        )
     return (
         configured
         and isinstance(state["extra_state"], Mapping)

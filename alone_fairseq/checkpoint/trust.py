@@ -35,6 +35,8 @@ def check_trusted(path: str, state: Mapping[str, Any]) -> None:
     for name, value in flatten(model):
         if name.endswith(EVALUATED) and isinstance(value, str):
             raise UserError(f"{path}: refused: fairseq would run the text of its setting {name} as code")
+        if isinstance(value, str) and "${" in value:  # OmegaConf would look for the value elsewhere
+            raise UserError(f"{path}: refused: its setting {name} stands for another one, {value}")
 
 
 def flatten(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

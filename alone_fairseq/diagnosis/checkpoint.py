@@ -5,7 +5,7 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
-from alone_fairseq.checkpoint.files import load_checkpoint, settings_of
+from alone_fairseq.checkpoint.files import load_checkpoint, meters_are_data, settings_of
 from alone_fairseq.checkpoint.trust import check_trusted
 from alone_fairseq.diagnosis import Finding, ok, problem
 from alone_fairseq.errors import UserError
@@ -52,7 +52,8 @@ def dictionaries(path: str, state: Mapping[str, Any], data: Path) -> Finding:
     try:
         check_trusted(path, state)
         overrides = {"data": str(data), **languages(state, data)}
-        checkpoint_utils.load_model_ensemble_and_task([path], overrides)
+        with meters_are_data():
+            checkpoint_utils.load_model_ensemble_and_task([path], overrides)
     except (Exception, SystemExit) as error:  # each model and task has its own ways to fail
         reason = shorten(str(error) or type(error).__name__, 300)
         return problem(f"{path} does not fit {data}: give the data that it was trained with ({reason})")

@@ -38,14 +38,15 @@ def python() -> Finding:
     name = f"Python {'.'.join(map(str, version))}"
     if version < (3, 11):
         return problem(f"{name} is too old: make a virtual environment with Python 3.11 or 3.12")
+    if version >= (3, 13):
+        return problem(f"{name} is too new for fairseq: make a virtual environment with Python 3.11 or 3.12")
     return ok(name)
 
 
 def pytorch() -> Finding:
-    if torch.__version__ < (2, 6):
-        return problem(
-            f"PyTorch {torch.__version__} loads checkpoints that run code: pip install --upgrade 'torch>=2.6'"
-        )
+    if torch.__version__ < (2, 9):
+        reason = "loads checkpoints that run code" if torch.__version__ < (2, 6) else "has no Muon"
+        return problem(f"PyTorch {torch.__version__} {reason}: pip install --upgrade 'torch>=2.9'")
     return ok(f"PyTorch {torch.__version__}")
 
 

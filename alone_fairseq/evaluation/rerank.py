@@ -28,10 +28,11 @@ class Reranker:
         stem: Callable[[str], str] = str,
         stop_words: Collection[str] = (),
     ):
-        self.tokenize, self.stem, self.ignored = tokenize, stem, frozenset([UNKNOWN, *stop_words])
+        self.tokenize, self.stem, self.ignored = tokenize, stem, frozenset(stop_words)
 
     def words(self, text: str) -> list[str]:
         """Words of ``text`` that hold a letter and are no stop words, or their stems."""
+        text = text.replace(UNKNOWN, " ")  # which Moses would take apart
         words = self.tokenize(text).lower().split()  # Moses tells by capitals where a sentence ends
         return [self.stem(word) for word in words if LETTER.search(word) and word not in self.ignored]
 

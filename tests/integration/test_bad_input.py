@@ -1,11 +1,17 @@
 """Settings that can't be: fairseq-train says so in one line and stops, before anything is written."""
 
+from argparse import Namespace
+from dataclasses import fields
+
 import pytest
+import torch
 from commands import SMALL, TRAINING, build, language_model_data, sentences, start
 from fairseq import options
+from fairseq.data import Dictionary
 from fairseq_cli import preprocess
 
 from alone_fairseq import UserError
+from alone_fairseq.config import EMBEDDINGS, EmbeddingConfig, build_embedding
 
 LM = "--task language_modeling --decoder-layers 1 --tokens-per-sample 40"
 
@@ -43,11 +49,6 @@ REFUSED = {
     "--adaptive-input": "--adaptive-.*, which cut the embedding matrix up",
     "--encoder-embed-path none": "none: No such file",
     "--encoder-embed-path none --embedding lookup": "none: No such file",
-    "--embedding lookup --alone-center": "--alone-center has no effect with --embedding lookup; leave it out",
-    "--embedding factorized --factorized-dim 2 --alone-seed 2": "--alone-seed has no effect with --embedding fact",
-    "--factorized-dim 2": "--factorized-dim has no effect with --embedding alone",
-    "--alone-zero-prob 0.3": "--alone-zero-prob has no effect with --alone-filter real",
-    "--alone-codebooks 0 --alone-codes 32": "--alone-codes has no effect with --alone-codebooks 0",
     "--decoder-embed-path none": "--encoder-embed-path alone",
     "--encoder-embed-path none --merge-src-tgt-embed": "--merge-src-tgt-embed takes no vectors",
     "--decoder-embed-path none --merge-src-tgt-embed --no-share-all-embeddings": "--merge-src-tgt-embed takes no",
@@ -74,6 +75,31 @@ def test_what_a_model_refuses(tiny_data, flags):
     with pytest.raises(UserError, match=REFUSED[flags]) as error:
         build(tiny_data, flags)
     assert_refusal(error)
+
+
+def test_settings_without_effect_are_named(tiny_data, caplog):
+    for flags, message in {
+        "--embedding lookup --alone-center": "--alone-center has no effect with --embedding lookup",
+        "--embedding factorized --factorized-dim 2 --alone-seed 2": "--alone-seed has no effect with --embedding",
+        "--factorized-dim 2": "--factorized-dim has no effect with --embedding alone",
+        "--alone-zero-prob 0.3": "--alone-zero-prob has no effect with --alone-filter real",
+        "--alone-codebooks 0 --alone-codes 32": "--alone-codes has no effect with --alone-codebooks 0",
+        "--alone-filter given --alone-seed 2": "--alone-seed has no effect with --alone-filter given, whose",
+    }.items():
+        caplog.clear()
+        build(tiny_data, flags)
+        (warning,) = {record.getMessage() for record in caplog.records if record.name == "alone_fairseq.config"}
+        assert warning.startswith(message)
+
+
+@pytest.mark.parametrize("embedding", EMBEDDINGS)
+def test_null_in_a_configuration_file_is_the_default(tiny_data, embedding, caplog):
+    dictionary = Dictionary.load(str(tiny_data / "dict.en.txt"))
+    settings = {field.name: None for field in fields(EmbeddingConfig)} | {"embedding": embedding}
+    if embedding == "factorized":
+        settings["factorized_dim"] = 2
+    made = build_embedding(Namespace(**settings), dictionary, 8)
+    assert made(torch.tensor([4])).shape == (1, 8) and not caplog.records
 
 
 @pytest.mark.parametrize("name", ["embedding", "alone_filter", "alone_storage", "alone_codes_from"])

@@ -3,6 +3,7 @@
 import os
 import pickle
 import zipfile
+from collections import OrderedDict
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from commands import USER_DIR, build, load, run, train, weights
 from fairseq_cli import generate
 
 from alone_fairseq import UserError
+from alone_fairseq.checkpoint.files import load_checkpoint
 from alone_fairseq.checkpoint.trust import check_trusted
 from alone_fairseq.cli import main
 
@@ -116,6 +118,28 @@ def test_code_in_a_checkpoint_is_not_run(tiny_data, hostile, capsys):
     message = capsys.readouterr().err.strip()
     assert message.startswith("alone: error:") and "\n" not in message
     assert not marker.exists()
+
+
+def test_code_that_another_setting_stands_for_is_not_run(tiny_data, tiny_checkpoint, tmp_path, capsys):
+    """OmegaConf, with which fairseq reads settings, puts one in the place of another."""
+    state, marker = torch.load(tiny_checkpoint), tmp_path / "marker"
+    code = {"xformers_att_config": f"__import__('os').mkdir({str(marker)!r})"}
+    state["cfg"]["elsewhere"] = {"decoder": code}
+    state["cfg"]["model"] = {"_name": "transformer", "decoder": "${elsewhere.decoder}"}
+    torch.save(state, tmp_path / "hostile.pt")
+    assert main(["translate", "--checkpoint", str(tmp_path / "hostile.pt"), "--data", str(tiny_data)]) == 1
+    assert "refused: its setting decoder stands for another one" in capsys.readouterr().err
+    assert not marker.exists()
+
+
+def test_settings_that_are_not_those_fairseq_reads_are_refused(tiny_checkpoint, tmp_path):
+    """Whatever is in ``args`` counts for fairseq, and not what is in ``cfg``."""
+    state = torch.load(tiny_checkpoint)
+    state["args"] = OrderedDict()
+    state["args"].arch = "fconv"
+    torch.save(state, tmp_path / "hostile.pt")
+    with pytest.raises(UserError, match="no model with its configuration in it"):
+        load_checkpoint(tmp_path / "hostile.pt")
 
 
 @pytest.mark.parametrize("half", ["encoder", "decoder"])

@@ -226,13 +226,8 @@ def test_what_needs_drawn_filters_says_so(tiny_data, tmp_path, capsys):
 
 
 def test_given_filters_must_come_with_a_checkpoint(tiny_data, tmp_path):
-    for line, message in (
-        ("--alone-filter given", "with filters in it"),
-        ("--alone-filter given --alone-seed 2", "--alone-seed has no effect"),
-        ("--alone-filter given --alone-codes-from symbol", "--alone-codes-from has no effect"),
-    ):
-        with pytest.raises(SystemExit, match=message):
-            train(tiny_data, tmp_path / "run", f"{line} --max-update 1")
+    with pytest.raises(SystemExit, match="with filters in it"):
+        train(tiny_data, tmp_path / "run", "--alone-filter given --max-update 1")
 
 
 class Hostile:

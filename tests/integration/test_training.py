@@ -145,42 +145,60 @@ def test_each_flag_arrives_and_is_kept(tiny_data, lm_data, tmp_path, arch):
     assert_settings(checkpoint)
 
 
-@pytest.mark.parametrize("arch", ["transformer_alone_tiny", "transformer_lm_alone"])
-def test_each_setting_arrives_by_hydra(tiny_data, lm_data, tmp_path, arch):
-    lm = arch == "transformer_lm_alone"
-    sizes = {"decoder_embed_dim": 16, "decoder_attention_heads": 2} if lm else {"encoder_layers": 1}
+def train_by_hydra(folder, task, model, **common):
+    """The checkpoint that ``fairseq-hydra-train`` writes of one update."""
     config = {
-        "common": {"user_dir": str(USER_DIR), "cpu": True},
-        "task": {"_name": "language_modeling", "data": str(lm_data), "tokens_per_sample": 40}
-        if lm
-        else {"_name": "translation", "data": str(tiny_data), "source_lang": "en", "target_lang": "de"},
-        "model": {"_name": arch, "decoder_layers": 1, **sizes, **SETTINGS},
+        "common": {"user_dir": str(USER_DIR), "cpu": True, **common},
+        "task": task,
+        "model": {"decoder_layers": 1, **model},
         "criterion": {"_name": "cross_entropy"},
         "dataset": {"max_tokens": 400, "num_workers": 0, "disable_validation": True},
         "optimizer": {"_name": "adam"},
         "lr_scheduler": {"_name": "fixed"},
         "optimization": {"lr": [0.005], "max_update": 1},
-        "checkpoint": {"save_dir": str(tmp_path / "checkpoints")},
-        "hydra": {"run": {"dir": str(tmp_path / "hydra")}},
+        "checkpoint": {"save_dir": str(folder / "checkpoints")},
+        "hydra": {"run": {"dir": str(folder / "hydra")}},
     }
-    (tmp_path / "small.yaml").write_text(json.dumps(config))  # JSON is YAML
-    process = start("hydra_train", f"--config-dir {tmp_path} --config-name small")
+    (folder / "small.yaml").write_text(json.dumps(config))  # JSON is YAML
+    process = start("hydra_train", f"--config-dir {folder} --config-name small")
     _, errors = process.communicate(timeout=200)
     assert process.returncode == 0, errors
-    checkpoint = tmp_path / "checkpoints/checkpoint_last.pt"
+    return folder / "checkpoints/checkpoint_last.pt"
+
+
+def translation(data):
+    return {"_name": "translation", "data": str(data), "source_lang": "en", "target_lang": "de"}
+
+
+@pytest.mark.parametrize("arch", ["transformer_alone_tiny", "transformer_lm_alone"])
+def test_each_setting_arrives_by_hydra(tiny_data, lm_data, tmp_path, arch):
+    lm = arch == "transformer_lm_alone"
+    sizes = {"decoder_embed_dim": 16, "decoder_attention_heads": 2} if lm else {"encoder_layers": 1}
+    modeling = {"_name": "language_modeling", "data": str(lm_data), "tokens_per_sample": 40}
+    task = modeling if lm else translation(tiny_data)
+    checkpoint = train_by_hydra(tmp_path, task, {"_name": arch, **sizes, **SETTINGS})
     assert_settings(checkpoint)
     if not lm:
         assert "H-0\t" in run(generate, f"{tiny_data} --user-dir {USER_DIR} --path {checkpoint} --cpu")
 
 
+def test_bfloat16_by_hydra(tiny_data, tmp_path):
+    """``fairseq-train --bf16`` is for TPUs alone."""
+    model = {"_name": "transformer_alone_tiny", "encoder_layers": 1}
+    checkpoint = train_by_hydra(tmp_path, translation(tiny_data), model, bf16=True)
+    for value in weights(checkpoint).values():  # which fairseq writes in float32
+        assert value.isfinite().all() and torch.equal(value, value.bfloat16().to(value.dtype))
+    assert "H-0\t" in run(generate, f"{tiny_data} --user-dir {USER_DIR} --path {checkpoint} --cpu")
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="mixed precision needs a GPU")
-@pytest.mark.parametrize("precision", ["--fp16", "--bf16", "--amp"])
+@pytest.mark.parametrize("precision", ["--fp16", "--amp"])
 def test_mixed_precision(tiny_data, tmp_path, precision):
     line = TRAINING.replace("--cpu ", "")
     model = f"--user-dir {USER_DIR} --arch transformer_alone_tiny {RELU_DROPOUT} {precision} --max-update 5"
     log = run(fairseq_train, f"{tiny_data} --save-dir {tmp_path} {line} {model} --log-interval 1")
     assert all(f" gnorm_{name}=" in log for name in ("o", "w1", "w2"))
-    assert (precision == "--fp16") == (" overflows=" in log) and (precision == "--bf16") != (" loss_scale=" in log)
+    assert (precision == "--fp16") == (" overflows=" in log) and " loss_scale=" in log
     assert all(value.isfinite().all() for value in weights(tmp_path / "checkpoint_last.pt").values())
     assert "H-0\t" in run(generate, f"{tiny_data} --user-dir {USER_DIR} --path {tmp_path}/checkpoint_last.pt")
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 import torch
-from commands import SMALL, SMALL_LM, TRAINING, language_model_data, run, train, weights
+from commands import SMALL, SMALL_LM, TRAINING, as_old, language_model_data, run, train, weights
 from fairseq_cli import train as fairseq_train
 from fairseq_cli import validate
 
@@ -41,6 +41,7 @@ def distil_losses(data, folder, line, model=f"{SMALL} --arch transformer_alone_t
 def test_a_compressed_model_comes_nearer_to_the_original(tiny_data, teacher, tmp_path, loaded):
     compressed = tmp_path / "compressed.pt"
     line = ["--inter-dim", "16", "--updates", "5", "--output", str(compressed)]
+    teacher = as_old(teacher, tmp_path / "old.pt")
     assert main(["compress", str(teacher), "--data", str(tiny_data), *line]) == 0
     line = (
         f"{DISTIL} --teacher-checkpoint {teacher} --distil-weight 0.9 --distil-temperature 2"
