@@ -2,8 +2,8 @@
 
 A file of the corpus is one agency's month. Of a document with a headline the words are the leaves of the first
 line's parse under <HEADLINE>, those of the text the leaves under the first <P>, up to the first full stop. They
-are written as they are, `text<TAB>headline`, a file for each file; what `namas.py` makes of them is decided
-there.
+are written as they are, `text<TAB>headline`, a file for each file of a size, so that one that is copied again is
+read again; `files.txt` says which make up the corpus. What `namas.py` makes of them is decided there.
 
 Otherwise than in NAMAS: a headline without a paragraph is not paired with the next document's paragraph; an
 empty headline is no headline; text ends at a full stop, a headline does not.
@@ -62,12 +62,25 @@ def convert(task: tuple[Path, Path]) -> str | None:
     """Write the pairs of one file; what is wrong with it, if anything is."""
     source, target = task
     try:
-        with gzip.open(source, "rt", encoding="utf-8", errors="replace") as lines, replacing(target) as file:
-            for text, headline in pairs(lines):
+        with replacing(target) as file:
+            for text, headline in pairs(unpacked(source)):
                 file.write(f"{' '.join(text)}\t{' '.join(headline)}\n".encode())
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+    except EOFError as error:
         return f"{source}: damaged, copy it again: {error}"
     return None
+
+
+def unpacked(source: Path) -> Iterator[str]:
+    """Lines of a compressed file.
+
+    Raises:
+        EOFError: it is damaged. gzip itself may raise an ``OSError`` then, which a full disk does, too.
+    """
+    try:
+        with gzip.open(source, "rt", encoding="utf-8", errors="replace") as lines:
+            yield from lines
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise EOFError(error) from error
 
 
 def main() -> None:
@@ -78,7 +91,7 @@ def main() -> None:
         "--gigaword", type=Path, required=True, metavar="DIR", help="has the *.xml.gz, at any depth"
     )
     parser.add_argument(
-        "--output", type=Path, required=True, metavar="DIR", help="files that are there stay as they are"
+        "--output", type=Path, required=True, metavar="DIR", help="what has been read into it is not read again"
     )
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes (1)")
     arguments = parser.parse_args()
@@ -88,12 +101,16 @@ def main() -> None:
             f"{arguments.gigaword}: no file in it is named like afp_eng_199405.xml.gz; name the corpus's folder"
         )
     arguments.output.mkdir(parents=True, exist_ok=True)
-    targets = {path: arguments.output / f"{name}.tsv" for name, path in sorted(files.items())}
+    targets = {
+        path: arguments.output / f"{name}.{path.stat().st_size}.tsv" for name, path in sorted(files.items())
+    }
     tasks = [(path, target) for path, target in targets.items() if not target.exists()]
     with Pool(arguments.workers) as pool:
         for problem in tqdm(pool.imap_unordered(convert, tasks), total=len(tasks), unit=" files", disable=None):
             if problem:
                 sys.exit(problem)
+    with replacing(arguments.output / "files.txt") as file:
+        file.write("".join(f"{target.name}\n" for target in targets.values()).encode())
 
 
 if __name__ == "__main__":

@@ -55,8 +55,8 @@ Pair = tuple[list[str], list[str]]  # words of text and headline
 
 
 def split_of(name: str) -> str | None:
-    """Where the pairs of a file go, ``afp_eng_199405``: train, valid, test, or nowhere."""
-    agency, _, month = name.split("_")
+    """Where the pairs of a file go, ``afp_eng_199405.NNN.tsv``: train, valid, test, or nowhere."""
+    agency, _, month = name.split(".")[0].split("_")
     if agency not in AGENCIES:
         return None
     return next((split for split, months in SPLITS.items() if month in months[agency].split()), "train")
@@ -141,9 +141,9 @@ def main() -> None:
     parser.add_argument("--no-unk", action="store_true", help="leave rare words as they are")
     arguments = parser.parse_args()
     files = {"train": [], "valid": [], "test": []}
-    for path in sorted(arguments.pairs.glob("*.tsv")):
-        if split := split_of(path.stem):
-            files[split].append(path)
+    for name in (arguments.pairs / "files.txt").read_text().split():
+        if split := split_of(name):
+            files[split].append(arguments.pairs / name)
     for split, paths in files.items():
         if not paths:
             sys.exit(f"{arguments.pairs}: has none of the months of {split}; is the corpus complete?")

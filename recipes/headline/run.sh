@@ -105,12 +105,15 @@ if [[ -n $dry_run ]] || ((5 <= stop_stage)); then
   row_arguments "$config" "$control"
   settings=("${row[@]}" "${base[@]}" "${optimisation[@]}" --keep-last-epochs "$average" --seed "$seed" "${rest[@]}")
   run=$work/$config-$control-seed$seed
+  limit_training "$max_minutes"
   check_training "$run" "${settings[@]}"
 fi
 if [[ -n $dry_run ]]; then
-  show_training "${settings[@]}"
+  show_training "${settings[@]}" "${limit[@]}"
   exit
 fi
+[[ -z $duc || -d $duc ]] ||
+  die "--duc $duc: no such folder; it must hold NIST's archives of DUC 2003 and 2004, or what is in them"
 irregular=() irregular_sum=none
 if [[ -n $exceptions ]]; then
   mapfile -t found < <(find -L "$exceptions" -maxdepth 1 -name '*.exc' | sort)
@@ -131,9 +134,8 @@ if [[ -n $pairs ]]; then
   pair_settings=${pair_settings%$'\n'}
 else
   [[ -d $gigaword ]] || die "--gigaword $gigaword: no such folder"
-  gigaword_settings="gigaword $(names_and_sizes "$gigaword")"
-  same_settings "$work/gigaword/settings" "$gigaword_settings"
-  pair_settings=$gigaword_settings$'\n'"keep_digits $keep_digits"$'\n'"no_unk $no_unk"
+  pair_settings="gigaword $(names_and_sizes "$gigaword")"$'\n'"keep_digits $keep_digits"$'\n'"no_unk $no_unk"
+  pair_settings+=$'\n'"valid_size $valid_size"$'\n'"test_size $test_size"
   same_settings "$source/settings" "$pair_settings"
 fi
 text_settings=$pair_settings$'\n'"words $words"$'\n'"bpe_size $bpe_size"
@@ -142,7 +144,6 @@ same_settings "$bin/settings" "$text_settings"
 
 if [[ -n $gigaword ]] && run_stage 1 "pairs of Gigaword" "$source"; then
   make_folder "$work/gigaword"
-  keep_settings "$work/gigaword/settings" "$gigaword_settings"
   python "$here/gigaword.py" --gigaword "$gigaword" --output "$work/gigaword" --workers "$workers" || exit
   scratch "$source"
   python "$here/namas.py" --pairs "$work/gigaword" --output "$source.tmp" --valid-size "$valid_size" \
@@ -182,7 +183,6 @@ fi
 sets=(test)
 if [[ -n $duc ]]; then
   sets+=(duc2003 duc2004)
-  [[ -d $duc ]] || die "--duc $duc: no such folder; it must hold NIST's archives of DUC 2003 and 2004, or what is in them"
   duc_settings="duc $(names_and_sizes "$duc")"$'\n'"words $words"$'\n'$pair_settings
   same_settings "$work/duc/settings" "$duc_settings"
   if run_stage 4 "texts and references of DUC" "$work/duc"; then
@@ -201,17 +201,16 @@ need 3 "$bin"
 make_folder "$run"
 lock "$run"
 command=${settings[*]}
-run_settings=$text_settings$'\n'${command// --/$'\n'--}
+run_settings=$text_settings$'\n'"beam $beam"$'\n'"nbest $nbest"$'\n'${command// --/$'\n'--}
 if [[ -e $run/trained || -n $(epoch_checkpoints "$run") ]]; then
   same_settings "$run/settings" "$run_settings"
 fi
 
 if run_stage 5 "train, $run/train.log" "$run/trained"; then
   keep_settings "$run/settings" "$run_settings"
-  limit=()
-  [[ -z $max_minutes ]] || limit=(--stop-time-hours "$(awk "BEGIN { print $max_minutes / 60 }")")
+  rm -f "$run/averaged.pt"  # of a training that is taken up again
   train "$bin" "$run" "${settings[@]}" "${limit[@]}"
-  touch "$run/trained"
+  end_training "$run"
 fi
 
 averaged=$run/averaged.pt

@@ -14,8 +14,12 @@ from fairseq_cli import train
 from alone_fairseq.checkpoint.files import load_checkpoint
 
 
-def without_gain(losses: Sequence[float], best: float) -> int:
-    """How many of the last validations brought no gain; ``best`` may be older than ``losses``."""
+def without_gain(losses: Sequence[float | None], best: float | None) -> int:
+    """How many of the last validations brought no gain; ``best`` may be older than ``losses``.
+
+    Epochs that were not validated, None, do not count.
+    """
+    losses = [loss for loss in losses if loss is not None]
     return len(losses) - 1 - losses.index(best) if best in losses else len(losses)
 
 
@@ -27,8 +31,8 @@ def main() -> None:
     epochs = {int(path.stem[len("checkpoint") :]): path for path in known.save_dir.glob("checkpoint[0-9]*.pt")}
     if known.patience > 0 and epochs:
         states = [load_checkpoint(path)["extra_state"] for _, path in sorted(epochs.items())]
-        best = states[-1]["best"]
-        count = without_gain([state["val_loss"] for state in states], best)
+        best = states[-1].get("best")
+        count = without_gain([state.get("val_loss") for state in states], best)
         if count >= known.patience:
             print(f"no gain in the last {count} validations: the training has ended")
             return

@@ -40,7 +40,6 @@ use_devices() {
   count=$((gpus ? gpus : $2))
   if ((gpus)); then
     device=(--fp16)
-    [[ " ${rest[*]:-} " != *" --bf16 "* ]] || device=()  # with both, fairseq takes fp16
   else
     device=(--cpu)
     # glibc gives the memory of each large tensor back to the system, and asks for it again, page by page: the
@@ -67,14 +66,24 @@ use_devices() {
   ((gpus)) || export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((($(nproc) + count - 1) / count))}
 }
 
+# What all trainings have. Sentences longer than the model allows are left out with a warning; fairseq's default is an
+# error in validation.
+common=(--no-last-checkpoints --skip-invalid-size-inputs-valid-test --log-format simple --log-interval 50)
+
+# limit_training MINUTES: in `limit`; none if it is empty.
+# shellcheck disable=SC2034  # for the recipe
+limit_training() {
+  limit=()
+  [[ -z $1 ]] || limit=(--stop-time-hours "$(awk "BEGIN { print $1 / 60 }")")
+}
+
 # show_training ARGUMENT...: the command of the training, to be pasted, BIN for the data.
 show_training() {
-  echo "${launch[*]@Q} BIN --user-dir \"\$(alone user-dir)\" ${*@Q} ${device[*]@Q}"
+  echo "${launch[*]@Q} BIN --user-dir \"\$(alone user-dir)\" ${*@Q} ${device[*]@Q} ${common[*]@Q}"
 }
 
 # train BIN RUN ARGUMENT...: fairseq-train on what `use_devices` has chosen, or else on one GPU, or without one. It
 # goes on from the newest epoch: checkpoint_last.pt is a copy, which a kill can cut short. RUN/train.log grows.
-# Sentences longer than the model allows are left out with a warning; fairseq's default is an error in validation.
 train() {
   local bin=$1 run=$2 user_dir newest
   [[ -z ${by_default:-} || ${size:?} == small ]] ||
@@ -82,15 +91,20 @@ train() {
   user_dir=$(alone user-dir)
   newest=$(epoch_checkpoints "$run" | tail -n 1)
   [[ -n ${launch:-} ]] || use_devices $(($(count_gpus) > 0)) 1
-  "${launch[@]}" "$bin" --user-dir "$user_dir" "${@:3}" "${device[@]}" \
-    --save-dir "$run/checkpoints" --no-last-checkpoints ${newest:+--restore-file "$newest"} \
-    --skip-invalid-size-inputs-valid-test \
-    --log-format simple --log-interval 50 2>&1 | tee -a "${log:-$run/train.log}"
+  "${launch[@]}" "$bin" --user-dir "$user_dir" "${@:3}" "${device[@]}" "${common[@]}" \
+    --save-dir "$run/checkpoints" ${newest:+--restore-file "$newest"} 2>&1 | tee -a "${log:-$run/train.log}"
 }
 
-# Options of fairseq-train that the recipes give last, and on which averaging and going on rest.
+# end_training RUN: it has ended, and there is something to average.
+end_training() {
+  [[ -n $(epoch_checkpoints "$1") ]] || die "$1: the training ended within its first epoch; give it more time"
+  touch "$1/trained"
+}
+
+# Options of fairseq-train that the recipes give last, and on which averaging and going on rest; and those of bfloat16,
+# which fairseq-train takes for a wish to train on a TPU.
 ours=" --update-freq --save-dir --restore-file --no-epoch-checkpoints --cpu --distributed-world-size --ddp-backend
-  --user-dir --log-format --log-interval "
+  --distributed-backend --user-dir --log-format --log-interval --stop-time-hours --bf16 --memory-efficient-bf16 --tpu "
 
 # check_training RUN ARGUMENT...: what stands behind -- is known to fairseq-train, and is for the user to choose. Of a
 # run that has been trained same_settings takes no other arguments.
@@ -105,13 +119,13 @@ check_training() {
     die "${told##*: error: }"
 }
 
-# average_newest RUN COUNT OUTPUT: of the newest epochs, COUNT at most, and no more than the later half: the first ones
-# of a short training are far from its end.
+# average_newest RUN COUNT OUTPUT: of the newest epochs that are kept, COUNT at most, and no more than the later half of
+# all: the first ones of a short training are far from its end.
 average_newest() {
-  local newest half
-  newest=$(epoch_checkpoints "$1" | tail -n 1)
-  [[ -n $newest ]] || die "$1: the training ended within its first epoch; give it more time"
-  newest=${newest##*/checkpoint}
-  half=$(((${newest%.pt} + 1) / 2))
-  alone average --inputs "$1/checkpoints" --last $((half < $2 ? half : $2)) --output "$3"
+  local kept newest last
+  mapfile -t kept < <(epoch_checkpoints "$1")
+  ((${#kept[@]})) || die "$1/checkpoints: no checkpoint of an epoch is there"
+  newest=${kept[-1]##*/checkpoint}
+  last=$(printf '%s\n' "$2" "${#kept[@]}" $(((${newest%.pt} + 1) / 2)) | sort -n | head -n 1)
+  alone average --inputs "$1/checkpoints" --last "$last" --output "$3"
 }

@@ -144,10 +144,9 @@ fi
 
 if run_stage 3 "train, $run/train.log" "$run/trained"; then
   keep_settings "$run/settings" "$run_settings"
-  train "$bin" "$run" "${task[@]}" "${settings[@]}" \
-    --stop-time-hours "$(awk "BEGIN { print $max_minutes / 60 }")"
-  [[ -n $(epoch_checkpoints "$run") ]] || die "$run: the training ended within its first epoch; give it more time"
-  touch "$run/trained"
+  limit_training "$max_minutes"
+  train "$bin" "$run" "${task[@]}" "${settings[@]}" "${limit[@]}"
+  end_training "$run"
 fi
 
 if [[ -n $(epoch_checkpoints "$run/cooled") ]]; then

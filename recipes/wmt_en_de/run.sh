@@ -116,9 +116,10 @@ settings=("${row[@]}" "${base[@]}" "${optimisation[@]}" --keep-last-epochs "$ave
 if [[ -n $dry_run ]] || ((5 <= stop_stage)); then
   choose_devices
 fi
+limit_training "$max_minutes"
 check_training "$run" "${settings[@]}"
 if [[ -n $dry_run ]]; then
-  show_training "${settings[@]}"
+  show_training "${settings[@]}" "${limit[@]}"
   exit
 fi
 ((machine == 0)) || stage=5 stop_stage=5
@@ -212,10 +213,9 @@ fi
 
 if run_stage 5 "train, $log" "$run/trained"; then
   ((machine)) || keep_settings "$run/settings" "$run_settings"
-  limit=()
-  [[ -z $max_minutes ]] || limit=(--stop-time-hours "$(awk "BEGIN { print $max_minutes / 60 }")")
-  train "$bin" "$run" "${settings[@]}" "${limit[@]}" --tensorboard-logdir "$run/tensorboard"
-  ((machine)) || touch "$run/trained"
+  ((machine)) || rm -f "$run/averaged.pt"  # of a training that is taken up again
+  train "$bin" "$run" --tensorboard-logdir "$run/tensorboard" "${settings[@]}" "${limit[@]}"
+  ((machine)) || end_training "$run"
 fi
 
 averaged=$run/averaged.pt

@@ -108,8 +108,9 @@ def lines(path: Path) -> list[list[str]]:
 
 
 def test_each_document_with_headline_and_text_gives_a_pair(extracted):
-    assert sorted(path.stem for path in extracted.iterdir()) == sorted(MONTHS)
-    found = lines(extracted / "afp_eng_199405.tsv")
+    names = (extracted / "files.txt").read_text().split()
+    assert [name.split(".")[0] for name in names] == sorted(MONTHS)
+    found = lines(extracted / names[0])
     assert found[0] == [f"{LONG.title()} .", "Ferry sank off Japan , 200 died ."]
     assert found[4] == [f"{LONG} said .", "Ferry Sank In Rain"]
     headlines = [headline for _, headline in found]
@@ -123,11 +124,20 @@ def test_a_space_in_a_word_of_a_parse_loses_nothing():
 
 
 def test_a_second_run_reads_nothing_again(extracted, tmp_path):
-    (extracted / "nyt_eng_199512.tsv").unlink()
-    before = {path: path.stat().st_mtime_ns for path in extracted.iterdir()}
+    (lost,) = extracted.glob("nyt_eng_199512.*.tsv")
+    lost.unlink()
+    before = {path: path.stat().st_mtime_ns for path in extracted.glob("*.tsv")}
     assert call("gigaword.py", "--gigaword", tmp_path / "LDC2012T21", "--output", extracted).returncode == 0
-    assert len(lines(extracted / "nyt_eng_199512.tsv")) == 3
-    assert before.items() <= {path: path.stat().st_mtime_ns for path in extracted.iterdir()}.items()
+    assert len(lines(lost)) == 3
+    assert before.items() <= {path: path.stat().st_mtime_ns for path in extracted.glob("*.tsv")}.items()
+
+
+def test_a_file_that_is_copied_again_counts_with_its_new_pairs(extracted, tmp_path):
+    (source,) = (tmp_path / "LDC2012T21").rglob("nyt_eng_199512.xml.gz")
+    source.write_bytes(gzip.compress(story("Ferry sank in fog on sunday", f"{LONG} .").encode()))
+    assert call("gigaword.py", "--gigaword", tmp_path / "LDC2012T21", "--output", extracted).returncode == 0
+    result = call("namas.py", "--pairs", extracted, "--output", tmp_path)
+    assert result.stdout.splitlines()[1] == "valid: 1 pairs", result.stderr
 
 
 def test_pairs_are_filtered_and_masked(extracted, tmp_path):
@@ -171,10 +181,15 @@ def test_what_is_not_gigaword_is_refused(tmp_path):
     assert "no file in it is named like afp_eng_199405.xml.gz" in refusal(
         call("gigaword.py", "--gigaword", tmp_path, "--output", tmp_path / "out")
     )
-    (tmp_path / "afp_eng_199405.xml.gz").write_bytes(gzip.compress(b"<DOC>\n" * 999)[:40])
-    line = refusal(call("gigaword.py", "--gigaword", tmp_path, "--output", tmp_path / "out"))
-    assert "afp_eng_199405.xml.gz: damaged, copy it again" in line
-    assert not list((tmp_path / "out").iterdir())
+    whole = gzip.compress(b"<DOC>\n" * 999)
+    for damaged in (whole[:40], b"<DOC>\n", whole[:-8] + bytes(8), whole[:20] + bytes(9) + whole[29:]):
+        (tmp_path / "afp_eng_199405.xml.gz").write_bytes(damaged)
+        line = refusal(call("gigaword.py", "--gigaword", tmp_path, "--output", tmp_path / "out"))
+        assert "afp_eng_199405.xml.gz: damaged, copy it again" in line
+        assert not list((tmp_path / "out").iterdir())
+    (tmp_path / "afp_eng_199405.xml.gz").unlink()
+    (tmp_path / "nyt_eng_199512.xml.gz").write_bytes(whole)
+    assert call("gigaword.py", "--gigaword", tmp_path, "--output", tmp_path / "out").returncode == 0
     assert "has none of the months of train" in refusal(
         call("namas.py", "--pairs", tmp_path / "out", "--output", tmp_path)
     )

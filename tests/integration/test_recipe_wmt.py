@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -226,10 +227,36 @@ def test_without_a_network_it_says_what_to_put_where(tmp_path):
     assert line.endswith("add --data-dir")
 
 
-@pytest.mark.parametrize(("newest", "averaged"), [(1, 1), (6, 3), (7, 4), (30, 10)])
-def test_no_more_than_the_later_half_of_the_epochs_is_averaged(tmp_path, newest, averaged):
+def test_a_training_without_a_whole_epoch_has_not_ended(tmp_path):
+    script = f". {RECIPES}/lib/options.sh; . {RECIPES}/lib/training.sh; end_training {tmp_path}"
     (tmp_path / "checkpoints").mkdir()
-    for epoch in range(max(1, newest - 9), newest + 1):
+    (tmp_path / "checkpoints" / "checkpoint_best.pt").touch()
+    assert "ended within its first epoch" in refusal(call("bash", "-c", script))
+    assert not (tmp_path / "trained").exists()
+    (tmp_path / "checkpoints" / "checkpoint1.pt").touch()
+    assert call("bash", "-c", script).returncode == 0 and (tmp_path / "trained").exists()
+
+
+@pytest.mark.parametrize(
+    ("losses", "best", "count"),
+    [
+        ([3, 2, 2.5], 2, 1),
+        ([3, 2], 2, 0),
+        ([2.5, 2.6], 2, 2),
+        ([3, None, 3.1, None, 3.2, None], 3, 2),
+        ([None], None, 0),
+    ],
+)
+def test_what_has_not_been_validated_is_no_loss(losses, best, count):
+    assert runpy.run_path(str(RECIPES / "lib" / "fairseq_train.py"))["without_gain"](losses, best) == count
+
+
+@pytest.mark.parametrize(
+    ("newest", "kept", "averaged"), [(1, 10, 1), (6, 10, 3), (7, 10, 4), (30, 10, 10), (30, 12, 10), (30, 1, 1)]
+)
+def test_no_more_than_the_later_half_of_the_epochs_is_averaged(tmp_path, newest, kept, averaged):
+    (tmp_path / "checkpoints").mkdir()
+    for epoch in range(max(1, newest - kept + 1), newest + 1):
         (tmp_path / "checkpoints" / f"checkpoint{epoch}.pt").touch()
     path = fake(tmp_path / "bin", "alone", 'echo "$@"')
     script = f". {RECIPES}/lib/training.sh; average_newest {tmp_path} 10 averaged.pt"

@@ -40,6 +40,15 @@ def test_unknown_words_are_not_shared():
     assert Reranker().best(source, [(-0.1, "<unk> <unk> ferry"), (-0.9, "ferry sank")]) == "ferry sank"
 
 
+def test_unknown_words_are_not_taken_apart():
+    moses = MosesTokenizer("en")
+    reranker = Reranker(tokenize=lambda text: moses.tokenize(text, return_str=True))
+    assert (
+        reranker.best("police in <unk> said", [(-0.1, "<unk> <unk> <unk>"), (-0.9, "police said")])
+        == "police said"
+    )
+
+
 def test_a_full_stop_is_taken_off_by_the_next_sentence_s_capital():
     moses = MosesTokenizer("en")
     reranker = Reranker(tokenize=lambda text: moses.tokenize(text, return_str=True))
