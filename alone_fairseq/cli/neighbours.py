@@ -50,8 +50,9 @@ def run(arguments):
         return
     for word in words:
         for space in spaces:
-            nearest = [other for other, _ in found[word].get(space.name, [])]
-            print(f"{word}\t{space.name}\t{' '.join(nearest) or '(no vector)'}")
+            nearest = found[word].get(space.name)
+            shown = "(no vector)" if nearest is None else " ".join(other for other, _ in nearest)
+            print(f"{word}\t{space.name}\t{shown}")
 
 
 def case_hint(word):

@@ -17,7 +17,8 @@ def add_parser(subparsers):
         " with a 95 % confidence interval (bootstrap) and the number of pairs whose words both have vectors."
         " Vectors: word2vec, GloVe, fastText's .vec, .npz, or a student, checkpoint or small file, whose own"
         " parameters count then. Pairs: word, word, score a line, as SimLex-999, WordSim-353, RG-65, MC-30, MEN"
-        " and Rare Words come. Shares are those of the first vectors.",
+        " and Rare Words come. Shares are those of the first vectors; a mean is of sets of which all vectors have"
+        " 100 pairs or more, for chance rules the others.",
         epilog="example: alone similarity --vectors teacher.vec student.pt --pairs SimLex-999.txt MEN.txt",
     )
     parser.add_argument("--vectors", required=True, nargs="+", metavar="F", help="teacher and students")
@@ -51,7 +52,7 @@ def run(arguments):
     if arguments.json:
         print(json.dumps({space.name: as_json(space, results[space.name]) for space in spaces}, indent=2))
     else:
-        print_text(spaces, names, results, arguments.limit)
+        print_text(spaces, names, results, arguments.limit, similarity.FEWEST)
 
 
 def as_json(space, results):
@@ -62,7 +63,7 @@ def as_json(space, results):
     return sizes(space) | {"sets": sets}
 
 
-def print_text(spaces, names, results, limit):
+def print_text(spaces, names, results, limit, fewest):
     print_sizes(spaces, limit)
     first = results[spaces[0].name]
     rows = [("set", "vectors", "pairs", "rho", "95 % interval", "of the first")]
@@ -74,10 +75,12 @@ def print_text(spaces, names, results, limit):
             rows.append(
                 (name, space.name, f"{found.pairs:,} of {found.total:,}", shown(found.rho), interval, share)
             )
-    if len(names) > 1:
+    large = [name for name in names if min(found[name].pairs for found in results.values()) >= fewest]
+    if len(large) > 1:
         for space in spaces:
-            rho, whole = (fmean(found.rho for found in results[one.name].values()) for one in (space, spaces[0]))
-            rows.append(("mean", space.name, "", shown(rho), "", of_the_first(rho, whole)))
+            rho, whole = (fmean(results[one.name][name].rho for name in large) for one in (space, spaces[0]))
+            title = f"mean of {len(large)} with {fewest} pairs"
+            rows.append((title, space.name, "", shown(rho), "", of_the_first(rho, whole)))
     print()
     print(aligned(rows))
 

@@ -10,6 +10,5 @@ def neighbours(vectors: Vectors, word: str, count: int) -> list[tuple[str, float
     row = vectors.index[word]
     cosines = vectors.unit @ vectors.unit[row]  # (V)
     cosines[row] = -np.inf
-    count = min(count, len(cosines) - 1)
-    nearest = np.argpartition(-cosines, range(count))[:count]
+    nearest = np.argsort(-cosines, kind="stable")[: min(count, len(cosines) - 1)]
     return [(vectors.words[place], float(cosines[place])) for place in nearest]

@@ -37,7 +37,7 @@ def size(student: Student) -> str:
 def read_words(path: Path) -> list[str]:
     """One a line, each once, in the order in which they come."""
     try:
-        lines = path.read_bytes().decode().split("\n")
+        lines = path.read_bytes().decode("utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not valid UTF-8: {error.reason} at byte {error.start}") from error
     words = list(dict.fromkeys(line.strip() for line in lines if line.strip()))

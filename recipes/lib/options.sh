@@ -33,6 +33,22 @@ parse_options() {
   done
 }
 
+# not_ours OPTION...: what stands behind -- (rest) must not have these, which the recipe sets itself.
+not_ours() {
+  local option
+  for option in "${rest[@]}"; do
+    [[ $option != --* || " $* " != *" ${option%%=*} "* ]] ||
+      die "${option%%=*} is not for what stands behind --: the recipe sets it itself, see $0 --help"
+  done
+}
+
+# known_to_fairseq ARGUMENT...: they must be known to fairseq-train, if any stand behind --.
+known_to_fairseq() {
+  local told
+  ((${#rest[@]} == 0)) || told=$(python "$(dirname "${BASH_SOURCE[0]}")/check_arguments.py" "$@" 2>&1) ||
+    die "${told##*: error: }"
+}
+
 # one_of NAME CHOICE...: the named variable must be one of the choices.
 one_of() {
   chosen "$1" "${!1}" "${@:2}"

@@ -101,22 +101,13 @@ end_training() {
   touch "$1/trained"
 }
 
-# Options of fairseq-train that the recipes give last, and on which averaging and going on rest; and those of bfloat16,
-# which fairseq-train takes for a wish to train on a TPU.
-ours=" --update-freq --save-dir --restore-file --no-epoch-checkpoints --cpu --distributed-world-size --ddp-backend
-  --distributed-backend --user-dir --log-format --log-interval --stop-time-hours --bf16 --memory-efficient-bf16 --tpu "
-
-# check_training RUN ARGUMENT...: what stands behind -- is known to fairseq-train, and is for the user to choose. Of a
-# run that has been trained same_settings takes no other arguments.
+# check_training RUN ARGUMENT...: what stands behind -- is known to fairseq-train, and is for the user to choose: not what
+# averaging and going on rest on; nor bfloat16, which fairseq-train takes for a wish to train on a TPU. Of a run that has
+# been trained same_settings takes no other arguments.
 check_training() {
-  local told option
-  for option in "${rest[@]}"; do
-    [[ $option != --* || ${ours//[[:space:]]/ } != *" ${option%%=*} "* ]] ||
-      die "${option%%=*} is not for what stands behind --: the recipe sets it itself, see $0 --help"
-  done
-  [[ -e $1/trained ]] || ((${#rest[@]} == 0)) ||
-    told=$(python "$lib/check_arguments.py" "${@:2}" 2>&1) ||
-    die "${told##*: error: }"
+  not_ours --update-freq --save-dir --restore-file --no-epoch-checkpoints --cpu --distributed-world-size --ddp-backend \
+    --distributed-backend --user-dir --log-format --log-interval --stop-time-hours --bf16 --memory-efficient-bf16 --tpu
+  [[ -e $1/trained ]] || known_to_fairseq "${@:2}"
 }
 
 # average_newest RUN COUNT OUTPUT: of the newest epochs that are kept, COUNT at most, and no more than the later half of

@@ -12,6 +12,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "lib"))
 
 from results import NOT_RUN, markdown
 
+from alone_fairseq.evaluation.similarity import FEWEST
+
 __all__ = [
     "FEWEST",
     "NOT_RUN",
@@ -28,9 +30,6 @@ __all__ = [
 ]
 
 TEACHER = "teacher.npz"
-# Pairs of a set that counts in a mean: with 100 of them chance moves rho by 0.2 (95 %), with the 30 of MC-30 by
-# 0.4, which is more than students differ.
-FEWEST = 100
 
 
 @dataclass(frozen=True)

@@ -12,17 +12,22 @@ choose_teacher() {
   local settings
   [[ -r $vectors ]] || die "--vectors '$vectors': not there; see $0 --help"
   [[ -d $pairs ]] || die "--pairs '$pairs': no such folder; see $0 --help"
-  [[ -n $(ls "$pairs") ]] || die "--pairs '$pairs': no files in it"
+  not_ours --user-dir --task --criterion --teacher --words --arch --student --distance --global-loss --embedding \
+    --alone-filter --alone-freeze-base --alone-inter-dim --alone-seed --seed --max-epoch --max-update --save-dir \
+    --save-interval --no-epoch-checkpoints --restore-file --cpu --log-format --log-interval
+  known_to_fairseq --task embedding_reconstruction --criterion embedding_reconstruction --arch student_alone \
+    --teacher "$vectors" "${rest[@]}"
   settings="words $words"$'\n'"case $case"$'\n'"vectors $(cksum < "$vectors")"$'\n'"pairs $(cat "$pairs"/* | cksum)"
   settings+=$'\n'"$1"
   make_folder "$work"
   lock "$work"
   teacher=$work/teacher/teacher.npz
-  same_settings "$work/teacher/settings" "$settings"
+  same_settings "$work/settings" "$settings"
   if run_stage 1 "choose words" "$work/teacher"; then
+    python "$here/check_sets.py" "$pairs" ${questions:+"$questions"} || exit
     scratch "$work/teacher"
     python "$here/choose_words.py" "$vectors" "$work/teacher.tmp" "$words" "$case"
-    echo "$settings" > "$work/teacher.tmp/settings"
+    keep_settings "$work/settings" "$settings"
     publish "$work/teacher"
   fi
   unlock

@@ -47,6 +47,7 @@ read -ra taught <<< "$students"
 read -ra seed_list <<< "$seeds"
 each_of systems FULL FULL+EMB CHAR 'CHAR(D)'
 number_lists seeds
+not_ours --train --dev --test --tag-column --epochs --model --dim --vectors --student --seed --lr --grid --json
 [[ -d $data ]] || die "--data '$data': no such folder; see $0 --help"
 [[ -r $teacher ]] || die "--teacher '$teacher': not there; see $0 --help"
 for one in "${taught[@]}"; do

@@ -49,7 +49,9 @@ each_of models skip-gram-ns skip-gram-hs cbow-ns cbow-hs fasttext glove
 [[ -e $corpus ]] || die "--corpus '$corpus': not there; see $0 --help"
 [[ -d $pairs ]] || die "--pairs '$pairs': no such folder; see $0 --help"
 [[ -z $questions || -d $questions ]] || die "--questions '$questions': no such folder"
+not_ours --model --loss --lower-case --dim --min-count --epochs --output
 . "$recipes/lib/stages.sh"
+python "$recipes/reconstruction/check_sets.py" "$pairs" ${questions:+"$questions"} || exit
 
 texts=("$corpus")
 [[ ! -d $corpus ]] || texts=("$corpus"/*)

@@ -145,12 +145,30 @@ def test_help_lists_all_options_and_an_example(name):
         ("global_loss", ["--lr", "x"], "--lr must be a number above 0, such as 0.001, not 'x'"),
         ("global_loss", ["--lr", "0.0"], "--lr must be a number above 0"),
         ("global_loss", ["--grid", "1"], "unknown option '--grid'"),
+        ("subword", ["--", "--distance", "linf"], "--distance is not for what stands behind --"),
+        ("global_loss", ["--", "--max-update=9"], "--max-update is not for what stands behind --"),
+        ("figure3", ["--", "--alone-center", "--alone-centre"], "unrecognized arguments: --alone-centre"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(data, tmp_path, name, arguments, message):
-    result = call(HERE / f"{name}.sh", "--work", tmp_path / "work", *arguments)
+    given = ["--vectors", data / "vectors.vec", "--pairs", data / "pairs", "--work", tmp_path / "work"]
+    result = call(HERE / f"{name}.sh", *given, *arguments)
     assert message in refusal(result)
     assert not (tmp_path / "work").exists()
+
+
+def test_pairs_are_read_before_anything_is_trained_and_may_be_mended(data, tmp_path):
+    (tmp_path / "pairs").mkdir()
+    (tmp_path / "pairs" / "bad.txt").write_text("ax\taxs\t1\nax\tay\n")
+    line = [HERE / "figure3.sh", "--vectors", data / "vectors.vec", "--work", tmp_path / "work", "--words", "30"]
+    line += ["--pairs", tmp_path / "pairs", "--stop-stage", "1"]
+    result = call(*line)
+    assert result.returncode != 0 and "bad.txt: line 2: must be two words and a score" in result.stderr
+    (tmp_path / "pairs" / "bad.txt").write_text("ax\taxs\t1\nax\tay\t2\n")
+    assert call(*line).returncode == 0
+    (tmp_path / "pairs" / "bad.txt").write_text("ax\taxs\t1\nax\tay\t3\n")
+    told = refusal(call(*line))
+    assert f"{tmp_path}/work was made with other settings" in told, "not the folder of the teacher alone"
 
 
 @pytest.fixture

@@ -90,10 +90,20 @@ def test_what_is_trained_is_not_trained_again_or_mixed(trained, data, tmp_path):
         (["--corpus", "nowhere"], "--corpus 'nowhere': not there"),
         (["--pairs", "nowhere"], "--pairs 'nowhere': no such folder"),
         (["--stage", "2"], "skip-gram-ns.vec: not there; run stage 1 first"),
+        (["--", "--seed", "2", "--dim", "9"], "--dim is not for what stands behind --"),
     ],
 )
 def test_mistakes_in_teachers_get_one_line(data, tmp_path, more, message):
     assert message in refusal(teachers(data, tmp_path / "work", *more))
+
+
+def test_pairs_are_read_before_teachers_are_trained(data, tmp_path):
+    (tmp_path / "pairs").mkdir()
+    line = ["--pairs", tmp_path / "pairs"]
+    assert "no files in it" in refusal(teachers(data, tmp_path / "work", *line))
+    (tmp_path / "pairs" / "bad.txt").write_text("hund\n")
+    assert "bad.txt: line 1: must be two words" in refusal(teachers(data, tmp_path / "work", *line))
+    assert not (tmp_path / "work").exists()
 
 
 def test_tagging_compares_all_systems_with_the_paper(data, tmp_path):
@@ -124,6 +134,7 @@ def test_tagging_compares_all_systems_with_the_paper(data, tmp_path):
         (["--systems", "LSTM"], "--systems must be one of FULL FULL+EMB CHAR CHAR(D), not 'LSTM'"),
         (["--seeds", "x"], "--seeds must be whole numbers above 0, not 'x'"),
         (["--grid", "maybe"], "--grid must be one of yes no"),
+        (["--", "--seed", "9"], "--seed is not for what stands behind --"),
     ],
 )
 def test_mistakes_in_tagging_get_one_line(data, tmp_path, more, message):

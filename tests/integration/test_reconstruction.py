@@ -140,7 +140,7 @@ def test_only_the_first_words_are_learnt(teacher, tmp_path):
 
 
 def test_other_words_get_vectors_from_subword_students(trained, tmp_path, capsys):
-    (tmp_path / "words").write_text("axs\ndown\r\naxs\n\n")
+    (tmp_path / "words").write_text("axs\ndown\r\naxs\n\n", encoding="utf-8-sig")  # as Windows writes it
     for arch, folder in trained.items():
         line = ["export", str(folder / "checkpoint_last.pt"), "--to", "vectors", "--output", str(tmp_path / arch)]
         assert main([*line, "--words", str(tmp_path / "words")]) == (1 if arch == "student_alone" else 0)

@@ -162,5 +162,7 @@ def test_neighbours_are_gensim_s(files, keyed, capsys):
     assert lines[1] == "a3\tless.vec\t(no vector)" and lines[3] == "a0\tless.vec\tb0"
     assert main([*command, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["a3"]["f.vec"] == [list(one) for one in ours]
+    assert main(["neighbours", "a0", "--limit", "1", "--vectors", f"{files}/f.vec"]) == 0
+    assert capsys.readouterr().out == "a0\tf.vec\t\n", "a word alone"
     assert main(["neighbours", "Nothing", "--vectors", f"{files}/f.vec"]) == 1
     assert "no vectors have the word 'Nothing'; --lower-case" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """``alone similarity``: Spearman's rho, the pairs found, and how sets of pairs are read."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -155,6 +156,21 @@ def test_vectors_without_any_pair_have_no_share_of_the_first(files, capsys):
     assert main(["similarity", *given]) == 0
     out = capsys.readouterr().out
     assert "1.000" in out and "none" in out and "nan" not in out
+
+
+def test_a_mean_is_of_sets_that_can_tell_something(files, capsys):
+    rng = np.random.default_rng(1)
+    for name, count in (("large", 100), ("larger", 120), ("small", 99)):
+        lines = (f"w{a}\tw{b}\t{score}\n" for a, b, score in rng.integers(0, 40, size=(count, 3)))
+        (files / f"{name}.txt").write_text("".join(lines))
+    sets = [f"{files}/{name}.txt" for name in ("large", "larger", "small")]
+    assert main(["similarity", "--vectors", f"{files}/teacher.vec", "--pairs", *sets]) == 0
+    rows = {line.split("  ")[0]: line for line in capsys.readouterr().out.splitlines()}
+    rho = {name: float(re.search(r" (-?0\.\d{3})\b", rows[name])[1]) for name in ("large", "larger")}
+    mean = float(re.search(r" (-?0\.\d{3})\b", rows["mean of 2 with 100 pairs"])[1])
+    assert mean == pytest.approx((rho["large"] + rho["larger"]) / 2, abs=1e-3)
+    assert main(["similarity", "--vectors", f"{files}/teacher.vec", "--pairs", *sets[1:]]) == 0
+    assert "mean" not in capsys.readouterr().out
 
 
 def test_what_is_given_twice_is_refused(files, capsys):

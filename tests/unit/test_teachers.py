@@ -68,7 +68,7 @@ def test_cooccurrences_are_those_counted_one_by_one(corpus, window, chunk, monke
 def test_a_step_of_glove_is_that_of_scalar_arithmetic(corpus):
     """One epoch in one batch: J's mean, and each element after a step of AdaGrad."""
     counts = cooccurrence.cooccurrences(corpus, 2, lambda count: None)
-    settings = glove.GloVeSettings(dim=2, epochs=1, x_max=3.0)
+    settings = glove.GloVeSettings(dim=2, epochs=1, x_max=3.0, cells=100)
     generator = torch.Generator().manual_seed(settings.seed)
     sides = [((torch.rand(6, 4, generator=generator) - 0.5) / 2).tolist() for _ in range(2)]
     (words, contexts), gradients, squares = sides, np.zeros((2, 6, 2)), np.ones((2, 6, 2))
@@ -82,7 +82,7 @@ def test_a_step_of_glove_is_that_of_scalar_arithmetic(corpus):
         total += weight * error**2
         for place, other in (((0, i), c), ((1, j), w)):
             gradients[place] += weight * error * np.array(other)
-            squares[place] += (weight * error * np.array(other)) ** 2
+            squares[place] += (settings.lr * weight * error * np.array(other)) ** 2
     moved = np.array(sides)[:, :, :2] - settings.lr * gradients / np.sqrt(squares)
     losses = []
     vectors = glove.train(corpus, counts, settings, lambda count, loss: losses.append((count, loss)))
@@ -96,7 +96,7 @@ def test_glove_reaches_counts_that_it_can_express():
     w, b = rng.normal(size=(20, 2)), rng.normal(size=20)
     counts = np.exp(0.5 * (w @ w.T) + b[:, None] + b)
     matrix = cooccurrence.csr_array(counts.astype(np.float32))
-    settings = glove.GloVeSettings(dim=4, epochs=1500, batch_size=100, lr=0.2)
+    settings = glove.GloVeSettings(dim=4, epochs=1500, cells=5, lr=0.2)
     losses = []
     glove.train(Corpus([f"w{i}" for i in range(20)], None, None), matrix, settings, lambda _, x: losses.append(x))
     assert np.mean(losses[-4:]) < 1e-3 * np.mean(losses[:4])

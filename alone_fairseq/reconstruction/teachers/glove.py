@@ -2,8 +2,10 @@
 
     J = sum over X_ij > 0 of f(X_ij) (w_i . c_j + b_i + b'_j - log X_ij)^2,   f(x) = min(1, (x / x_max)^(3/4))
 
-by AdaGrad, as there. The authors' program goes from cell to cell; here it is batches of cells, each of which adds
-its own squares to AdaGrad's sums, so that the steps are as long as there. The vector of a word is w + c.
+by AdaGrad. The steps are those of the authors' program, which sums the squares of gradients times the learning
+rate, beginning with 1. It goes from cell to cell; here it is batches of cells, in which no word has more than a
+few on average: with many at once, each with its error before the step, J grows without end. The vector of a word
+is w + c.
 """
 
 from collections.abc import Callable
@@ -25,7 +27,7 @@ class GloVeSettings:
 
     Attributes:
         x_max, power: of the weight f.
-        batch_size: cells.
+        cells: of the word that has most, in a batch, on average.
     """
 
     dim: int = 100
@@ -33,7 +35,7 @@ class GloVeSettings:
     lr: float = 0.05
     x_max: float = 100.0
     power: float = 0.75
-    batch_size: int = 1 << 16
+    cells: int = 8
     seed: int = 1
 
 
@@ -47,14 +49,16 @@ def train(
     """
     if not counts.nnz:
         raise UserError("no two words of the corpus stand near each other in a line; is it a word a line?")
-    cells = counts.tocoo()
-    rows, columns = (torch.from_numpy(side.astype(np.int64)) for side in cells.coords)  # (cells)
-    x = torch.from_numpy(cells.data)
+    filled = counts.tocoo()
+    rows, columns = (torch.from_numpy(side.astype(np.int64)) for side in filled.coords)  # (cells)
+    x = torch.from_numpy(filled.data)
+    most = max(side.bincount().max().item() for side in (rows, columns))
+    batch = max(1, settings.cells * len(x) // most)
     target, weight = x.log(), (x / settings.x_max).clamp(max=1) ** settings.power
     generator = torch.Generator().manual_seed(settings.seed)
     words, contexts = (Side(len(corpus.words), settings, own, generator) for own in (0, 1))
     for _ in range(settings.epochs):
-        for cell in torch.randperm(len(x), generator=generator).split(settings.batch_size):
+        for cell in torch.randperm(len(x), generator=generator).split(batch):
             i, j = rows[cell], columns[cell]
             w, c = words.table[i], contexts.table[j]  # (batch, d + 2)
             error = (w * c).sum(1) - target[cell]
@@ -86,7 +90,7 @@ class Side:
 
     def step(self, rows: Tensor, gradients: Tensor) -> None:
         """One step of AdaGrad for ``rows`` (batch), some of them there several times, and (batch, d + 2)."""
-        gradient = torch.zeros_like(self.table).index_add_(0, rows, gradients)
-        gradient[:, self.one] = 0
-        self.squares.index_add_(0, rows, gradients.square())
-        self.table.addcdiv_(gradient, self.squares.sqrt(), value=-self.lr)
+        steps = self.lr * gradients
+        steps[:, self.one] = 0
+        self.squares.index_add_(0, rows, steps.square())
+        self.table.index_add_(0, rows, steps / self.squares[rows].sqrt(), alpha=-1)
