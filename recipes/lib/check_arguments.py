@@ -11,4 +11,4 @@ from fairseq import options
 import alone_fairseq
 
 plugin = ["--user-dir", str(Path(alone_fairseq.__file__).parent)]
-options.parse_args_and_arch(options.get_training_parser(), ["BIN", *plugin, *sys.argv[1:]])
+options.parse_args_and_arch(options.get_training_parser(), [*sys.argv[1:], *plugin])

@@ -107,7 +107,7 @@ end_training() {
 check_training() {
   not_ours --update-freq --save-dir --restore-file --no-epoch-checkpoints --cpu --distributed-world-size --ddp-backend \
     --distributed-backend --user-dir --log-format --log-interval --stop-time-hours --bf16 --memory-efficient-bf16 --tpu
-  [[ -e $1/trained ]] || known_to_fairseq "${@:2}"
+  [[ -e $1/trained ]] || known_to_fairseq BIN "${@:2}"
 }
 
 # average_newest RUN COUNT OUTPUT: of the newest epochs that are kept, COUNT at most, and no more than the later half of
