@@ -195,7 +195,7 @@ class AloneEmbedding(WordEmbedding):
         """Filters m_w of tokens: (*) long -> (*, D_o) float32."""
         self._check_tokens(tokens)
         rows = self.filter_store.rows(tokens.flatten(), tokens.device)
-        return rows.view(*tokens.shape, -1)  # (n, D_o) -> (*, D_o)
+        return rows.view(*tokens.shape, rows.shape[-1])  # (n, D_o) -> (*, D_o)
 
     def matrix(self) -> Tensor:
         """Embeddings of all words, (V, D_e), computed in float32 (or wider) and cast to the weights' type."""

@@ -72,6 +72,7 @@ def test_all_storages_hold_the_same_filters(filter):
         build(filter=filter, base_dim=40, storage=s).filters(TOKENS) for s in ("codebook", "expanded", "volatile")
     ]
     assert filters[0].shape == (2, 3, 40)
+    assert build(filter=filter, base_dim=40).filters(TOKENS[:, :0]).shape == (2, 0, 40)
     assert torch.equal(filters[0], filters[1]) and torch.equal(filters[0], filters[2])
 
 
