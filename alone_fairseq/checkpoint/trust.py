@@ -4,6 +4,7 @@ A checkpoint that holds data alone can still run code: fairseq evaluates the tex
 So only models and tasks are built of which it is known which settings these are, and with none of them.
 """
 
+from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -19,30 +20,45 @@ def check_trusted(path: str, state: Mapping[str, Any]) -> None:
 
     Raises:
         UserError: it is of another model or task than this package's and fairseq's Transformer for
-            translation, or has a setting that fairseq would evaluate.
+            translation, or has a setting that fairseq would evaluate, or it is not the file that fairseq loads.
     """
+    from fairseq.checkpoint_utils import get_maybe_sharded_checkpoint_filename
     from fairseq.models import ARCH_MODEL_REGISTRY, MODEL_REGISTRY
     from fairseq.models.transformer import TransformerModel
 
+    loaded = get_maybe_sharded_checkpoint_filename(str(path), suffix="", shard_idx=0, num_shards=1)
+    if loaded != str(path):
+        raise UserError(f"{path}: refused: fairseq would load {loaded} in its place; move that away")
     model, task = settings_of(state, "model"), settings_of(state, "task")
-    for name in {model.get("_name"), model.get("arch")} - {None}:
+    for name in names(path, model, "model", "arch"):
         kind = ARCH_MODEL_REGISTRY.get(name) or MODEL_REGISTRY.get(name)
         if kind is not TransformerModel and not getattr(kind, "__module__", "").startswith("alone_fairseq."):
             raise UserError(f"{path}: refused: {name} is neither this package's model nor fairseq's transformer")
-    for name in {task.get("_name"), task.get("task")} - {None}:
+    for name in names(path, task, "task", "task"):
         if name not in TASKS:
             raise UserError(f"{path}: refused: trained for the task {name}, not for {' or '.join(TASKS)}")
     for name, value in flatten(model):
+        if not (
+            isinstance(name, str) and name.isidentifier()
+        ):  # fairseq finds others in it by regular expressions
+            raise UserError(f"{path}: refused: a setting cannot be called {name!r}")
         if name.endswith(EVALUATED) and isinstance(value, str):
             raise UserError(f"{path}: refused: fairseq would run the text of its setting {name} as code")
         if isinstance(value, str) and "${" in value:  # OmegaConf would look for the value elsewhere
             raise UserError(f"{path}: refused: its setting {name} stands for another one, {value}")
 
 
-def flatten(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """All settings, also those in groups, as newer configurations have them."""
+def names(path: str, settings: Mapping[str, Any], part: str, key: str) -> set[Any]:
+    """What a model or task is called, by newer and older fairseq; without a name it would look elsewhere for one."""
+    found = {settings.get("_name"), settings.get(key)} - {None}
+    if not found:
+        raise UserError(f"{path}: refused: its {part} has no name")
+    return found
+
+
+def flatten(settings: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
+    """All settings: groups, as newer configurations have them, and what is in them."""
     for name, value in settings.items():
-        if isinstance(value, Mapping):
-            yield from flatten(value)
-        else:
-            yield name, value
+        yield name, value
+        if isinstance(value, Mapping | Namespace):
+            yield from flatten(value if isinstance(value, Mapping) else vars(value))

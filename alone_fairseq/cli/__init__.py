@@ -54,7 +54,10 @@ COMMANDS = (
 
 
 class Parser(argparse.ArgumentParser):
-    """Answers a wrong argument in one line."""
+    """Answers a wrong argument in one line, and takes no beginning of an option for the whole one."""
+
+    def __init__(self, **options):
+        super().__init__(**options, allow_abbrev=False)
 
     def error(self, message: str):
         self.exit(2, f"{self.prog}: error: {message}; see {self.prog} --help\n")

@@ -109,7 +109,7 @@ def main() -> None:
         for problem in tqdm(pool.imap_unordered(convert, tasks), total=len(tasks), unit=" files", disable=None):
             if problem:
                 sys.exit(problem)
-    with replacing(arguments.output / "files.txt") as file:
+    with replacing(arguments.output / "files.txt", force=True) as file:
         file.write("".join(f"{target.name}\n" for target in targets.values()).encode())
 
 

@@ -12,7 +12,7 @@ from alone_fairseq.evaluation.similarity import read_sets
 
 try:
     for option, folder, read in zip(("pairs", "questions"), sys.argv[1:], (read_sets, read_files), strict=False):
-        files = sorted(Path(folder).iterdir())
+        files = sorted(Path(folder).glob("[!.]*"))
         if not files:
             raise UserError(f"--{option} '{folder}': no files in it")
         read(files)

@@ -12,6 +12,7 @@ choose_teacher() {
   local settings
   [[ -r $vectors ]] || die "--vectors '$vectors': not there; see $0 --help"
   [[ -d $pairs ]] || die "--pairs '$pairs': no such folder; see $0 --help"
+  [[ -n $(ls "$pairs") ]] || die "--pairs '$pairs': no files in it"
   not_ours --user-dir --task --criterion --teacher --words --arch --student --distance --global-loss --embedding \
     --alone-filter --alone-freeze-base --alone-inter-dim --alone-seed --seed --max-epoch --max-update --save-dir \
     --save-interval --no-epoch-checkpoints --restore-file --cpu --log-format --log-interval
@@ -22,6 +23,7 @@ choose_teacher() {
   make_folder "$work"
   lock "$work"
   teacher=$work/teacher/teacher.npz
+  [[ -e $work/settings || ! -e $work/teacher ]] || die "$work: its settings are not there; choose another --work"
   same_settings "$work/settings" "$settings"
   if run_stage 1 "choose words" "$work/teacher"; then
     python "$here/check_sets.py" "$pairs" ${questions:+"$questions"} || exit

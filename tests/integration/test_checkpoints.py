@@ -2,8 +2,11 @@
 
 import os
 import pickle
+import shutil
 import zipfile
+from argparse import Namespace
 from collections import OrderedDict
+from pathlib import Path
 
 import pytest
 import torch
@@ -120,16 +123,54 @@ def test_code_in_a_checkpoint_is_not_run(tiny_data, hostile, capsys):
     assert not marker.exists()
 
 
-def test_code_that_another_setting_stands_for_is_not_run(tiny_data, tiny_checkpoint, tmp_path, capsys):
-    """OmegaConf, with which fairseq reads settings, puts one in the place of another."""
-    state, marker = torch.load(tiny_checkpoint), tmp_path / "marker"
-    code = {"xformers_att_config": f"__import__('os').mkdir({str(marker)!r})"}
-    state["cfg"]["elsewhere"] = {"decoder": code}
+def references(state, code):
+    state["cfg"]["elsewhere"] = {"decoder": {"xformers_att_config": code}}
     state["cfg"]["model"] = {"_name": "transformer", "decoder": "${elsewhere.decoder}"}
+
+
+def nameless(state, code):
+    state["cfg"]["model"] = {"wav2vec2": {"conv_feature_layers": code}}
+
+
+def nested(state, code):
+    state["cfg"]["model"].arch = state["cfg"]["model"]._name = "transformer"
+    state["cfg"]["model"].decoder = Namespace(xformers_att_config=code)
+
+
+def two_lines(state, code):
+    state["cfg"]["model"].arch = state["cfg"]["model"]._name = "transformer"
+    vars(state["cfg"]["model"])["decoder_xformers_att_config\n"] = code
+
+
+@pytest.mark.parametrize(
+    ("hide", "reason"),
+    [
+        (references, "its setting decoder stands for another one"),
+        (nameless, "its model has no name"),
+        (nested, "fairseq would run the text of its setting xformers_att_config"),
+        (two_lines, "a setting cannot be called 'decoder_xformers_att_config\\n'"),
+    ],
+)
+def test_code_that_is_hidden_in_the_settings_is_not_run(
+    tiny_data, tiny_checkpoint, tmp_path, capsys, hide, reason
+):
+    """fairseq would find it: with OmegaConf, by the only name that is there, or by a regular expression."""
+    state, marker = torch.load(tiny_checkpoint), tmp_path / "marker"
+    hide(state, f"__import__('os').mkdir({str(marker)!r})")
     torch.save(state, tmp_path / "hostile.pt")
     assert main(["translate", "--checkpoint", str(tmp_path / "hostile.pt"), "--data", str(tiny_data)]) == 1
-    assert "refused: its setting decoder stands for another one" in capsys.readouterr().err
+    message = capsys.readouterr().err.strip()
+    assert f"refused: {reason}" in message and "\n" not in message
     assert not marker.exists()
+
+
+def test_a_file_that_fairseq_takes_for_a_part_of_a_checkpoint_is_refused(
+    tiny_checkpoint, tiny_data, tmp_path, capsys
+):
+    """It would be loaded in the place of the one that was looked at."""
+    checkpoint, other = (Path(shutil.copy(tiny_checkpoint, tmp_path / name)) for name in ("x.pt", "x-shard0.pt"))
+    assert main(["translate", "--checkpoint", str(checkpoint), "--data", str(tiny_data)]) == 1
+    assert f"fairseq would load {other} in its place" in capsys.readouterr().err
 
 
 def test_settings_that_are_not_those_fairseq_reads_are_refused(tiny_checkpoint, tmp_path):

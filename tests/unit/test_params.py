@@ -79,6 +79,7 @@ def embeddings(model):
         {},
         {"alone_freeze_base": True, "alone_base_dim": 20},
         {"alone_layers": 3, "alone_filter": "binary"},
+        {"alone_filter": None, "alone_codebooks": None},
         {"alone_layers": 1},
         {"embedding": "factorized", "factorized_dim": 5},
         {"embedding": "lookup"},
