@@ -49,7 +49,7 @@ def check_trusted(path: str, state: Mapping[str, Any]) -> None:
 
 
 def names(path: str, settings: Mapping[str, Any], part: str, key: str) -> set[Any]:
-    """What a model or task is called, by newer and older fairseq; without a name it would look elsewhere for one."""
+    """What a model or task is called, by newer and older fairseq, which without a name looks elsewhere."""
     found = {settings.get("_name"), settings.get(key)} - {None}
     if not found:
         raise UserError(f"{path}: refused: its {part} has no name")

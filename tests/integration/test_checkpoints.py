@@ -151,9 +151,7 @@ def two_lines(state, code):
         (two_lines, "a setting cannot be called 'decoder_xformers_att_config\\n'"),
     ],
 )
-def test_code_that_is_hidden_in_the_settings_is_not_run(
-    tiny_data, tiny_checkpoint, tmp_path, capsys, hide, reason
-):
+def test_code_that_hides_in_the_settings_is_not_run(tiny_data, tiny_checkpoint, tmp_path, capsys, hide, reason):
     """fairseq would find it: with OmegaConf, by the only name that is there, or by a regular expression."""
     state, marker = torch.load(tiny_checkpoint), tmp_path / "marker"
     hide(state, f"__import__('os').mkdir({str(marker)!r})")
@@ -164,9 +162,7 @@ def test_code_that_is_hidden_in_the_settings_is_not_run(
     assert not marker.exists()
 
 
-def test_a_file_that_fairseq_takes_for_a_part_of_a_checkpoint_is_refused(
-    tiny_checkpoint, tiny_data, tmp_path, capsys
-):
+def test_a_file_that_fairseq_takes_for_a_part_is_refused(tiny_checkpoint, tiny_data, tmp_path, capsys):
     """It would be loaded in the place of the one that was looked at."""
     checkpoint, other = (Path(shutil.copy(tiny_checkpoint, tmp_path / name)) for name in ("x.pt", "x-shard0.pt"))
     assert main(["translate", "--checkpoint", str(checkpoint), "--data", str(tiny_data)]) == 1
