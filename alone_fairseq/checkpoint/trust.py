@@ -38,9 +38,7 @@ def check_trusted(path: str, state: Mapping[str, Any]) -> None:
         if name not in TASKS:
             raise UserError(f"{path}: refused: trained for the task {name}, not for {' or '.join(TASKS)}")
     for name, value in flatten(model):
-        if not (
-            isinstance(name, str) and name.isidentifier()
-        ):  # fairseq finds others in it by regular expressions
+        if not (isinstance(name, str) and name.isidentifier()):  # fairseq takes names apart
             raise UserError(f"{path}: refused: a setting cannot be called {name!r}")
         if name.endswith(EVALUATED) and isinstance(value, str):
             raise UserError(f"{path}: refused: fairseq would run the text of its setting {name} as code")
