@@ -223,7 +223,7 @@ def test_pairs_that_are_not_there_or_damaged_are_refused(pairs, tmp_path):
             ],
         ),
         (["--config", "binary_1024"], ["--alone-filter binary --alone-inter-dim 1024"]),
-        (["--size", "small"], ["--stop-time-hours 1"]),
+        (["--size", "small", "--gpus", "2"], ["--stop-time-hours 1"]),
         (
             ["--config", "lookup", "--control", "ldpe"],
             ["--embedding lookup --length-control ldpe --no-length-control-pe"],
