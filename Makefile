@@ -1,6 +1,6 @@
 # make quickstart   the main job in miniature: train, translate and score, with a lookup and with ALONE
 # make test         lint, and all tests but those of whole recipes
-# make test-recipes the recipes from end to end on generated data, killed and started again: ten minutes
+# make test-recipes the recipes from end to end on generated data, killed and started again: a quarter of an hour
 # make benchmark    time, memory and size against a lookup; hours on two cores, and nothing else should run there
 # Each sets up .venv first if it is missing. PYTHON names another interpreter (3.11 or 3.12).
 
