@@ -88,7 +88,7 @@ class EmbeddingConfig:
 
 
 def alone_architecture(args, inter_dim: int, real_dropout: float, binary_dropout: float, stop: int) -> None:
-    """Fill in what an architecture says of the embedding, unless the user has."""
+    """Fill in what an architecture says of the embedding, unless the user has; null in a YAML file is nothing."""
     binary = getattr(args, "alone_filter", None) == "binary"
     settings = {
         "alone_inter_dim": inter_dim,
@@ -96,8 +96,11 @@ def alone_architecture(args, inter_dim: int, real_dropout: float, binary_dropout
         "alone_stop_relu_dropout": stop,
     }
     for name, value in settings.items():
-        if getattr(args, name, None) is None:  # a YAML file may say null
+        if getattr(args, name, None) is None:
             setattr(args, name, value)
+    for one in fields(EmbeddingConfig):
+        if getattr(args, one.name, one.default) is None:
+            setattr(args, one.name, one.default)
 
 
 def check_names(args) -> None:
@@ -108,39 +111,32 @@ def check_names(args) -> None:
             refuse(f"there is no setting {name}; choose from {', '.join(sorted(known))}")
 
 
-def use_defaults(cfg) -> None:
-    """Where a YAML file says null, a setting has its default."""
-    for one in fields(EmbeddingConfig):
-        if getattr(cfg, one.name) is None:
-            setattr(cfg, one.name, one.default)
+def not_default(cfg, settings: type) -> set[str]:
+    """Names of those of ``settings``, a dataclass, that have another value in ``cfg``."""
+    return {one.name for one in fields(settings) if getattr(cfg, one.name) != one.default}
 
 
 def check_used(cfg) -> None:
     """Warn of settings that have no effect beside the others: a checkpoint may have some, and be sound."""
-    by_architecture = ("alone_inter_dim", "alone_relu_dropout", "alone_stop_relu_dropout")  # for any embedding
-    chosen = [
-        one.name
-        for one in fields(EmbeddingConfig)
-        if one.name.startswith("alone_") and one.name not in by_architecture
-    ]
-    drawn = [f"alone_{name}" for name in ("codebooks", "codes", "zero_prob", "storage", "codes_from", "seed")]
+    by_architecture = {"alone_inter_dim", "alone_relu_dropout", "alone_stop_relu_dropout"}  # for any embedding
+    drawn = {f"alone_{name}" for name in ("codebooks", "codes", "zero_prob", "storage", "codes_from", "seed")}
+    given = not_default(cfg, EmbeddingConfig) - by_architecture
+    of_alone = given - {"embedding", "factorized_dim"}
     for applies, other, unused in (
-        (cfg.embedding != "factorized", f"--embedding {cfg.embedding}", ["factorized_dim"]),
-        (cfg.embedding != "alone", f"--embedding {cfg.embedding}", chosen),
+        (cfg.embedding != "factorized", f"--embedding {cfg.embedding}", {"factorized_dim"}),
+        (cfg.embedding != "alone", f"--embedding {cfg.embedding}", of_alone),
         (cfg.alone_filter == GIVEN, "--alone-filter given, whose filters are in the checkpoint", drawn),
-        (cfg.alone_filter == "real", "--alone-filter real", ["alone_zero_prob"]),
-        (cfg.alone_codebooks == 0, "--alone-codebooks 0", ["alone_codes"]),
+        (cfg.alone_filter == "real", "--alone-filter real", {"alone_zero_prob"}),
+        (cfg.alone_codebooks == 0, "--alone-codebooks 0", {"alone_codes"}),
     ):
-        for name in unused if applies else ():
-            if getattr(cfg, name) != EmbeddingConfig.__dataclass_fields__[name].default:
-                logger.warning("--%s has no effect with %s", name.replace("_", "-"), other)
+        for name in sorted(given & unused) if applies else ():
+            logger.warning("--%s has no effect with %s", name.replace("_", "-"), other)
 
 
 def build_embedding(cfg, dictionary, embed_dim: int) -> WordEmbedding:
     """The embedding that ``cfg`` (an ``EmbeddingConfig``) asks for, for a fairseq dictionary."""
     with one_line_errors():
         # argparse has seen to the command line; a YAML file gets here as it is.
-        use_defaults(cfg)
         check_one_of(cfg.embedding, EMBEDDINGS, "embedding", "--embedding")
         check_one_of(cfg.alone_codes_from, CODES_FROM, "codes_from", "--alone-codes-from")
         check_used(cfg)

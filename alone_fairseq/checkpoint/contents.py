@@ -116,7 +116,6 @@ def measure(tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> dict[
         names = (f"weights.{layer}" for layer in itertools.count())
         weights = [tensors[name] for name in itertools.takewhile(tensors.__contains__, names)]
         given = tensors.get(f"filter_store.{SAVED}")
-        settings = {name: value for name, value in settings.items() if value is not None}  # null in a YAML file
         filters = {
             "filter": settings.get("alone_filter", "real"),
             "codebooks": settings.get("alone_codebooks", FilterSpec.codebooks),

@@ -7,7 +7,7 @@ from typing import Any
 
 from fairseq.dataclass import ChoiceEnum, FairseqDataclass
 
-from alone_fairseq.config import EmbeddingConfig, build_embedding
+from alone_fairseq.config import EmbeddingConfig, build_embedding, not_default
 from alone_fairseq.errors import UserError
 from alone_fairseq.filters import check_at_least, check_one_of
 from alone_fairseq.reconstruction.char_cnn import CharacterCNN
@@ -71,8 +71,7 @@ def student_settings(given: Namespace | Mapping[str, Any]) -> StudentConfig:
 
 def without_effect(cfg: StudentConfig) -> list[str]:
     """Flags that were given, and that the student does not have."""
-    given = (one.name for one in fields(cfg) if getattr(cfg, one.name) != one.default)
-    names = sorted(set(given) - OWN[cfg.student] - {"student"})
+    names = sorted(not_default(cfg, StudentConfig) - OWN[cfg.student] - {"student"})
     return [f"--{name.replace('_', '-')}" for name in names]
 
 

@@ -11,7 +11,7 @@ from fairseq.data import Dictionary
 from fairseq_cli import preprocess
 
 from alone_fairseq import UserError
-from alone_fairseq.config import EMBEDDINGS, EmbeddingConfig, build_embedding
+from alone_fairseq.config import EMBEDDINGS, PAPER_MT, EmbeddingConfig, alone_architecture, build_embedding
 
 LM = "--task language_modeling --decoder-layers 1 --tokens-per-sample 40"
 
@@ -98,7 +98,9 @@ def test_null_in_a_configuration_file_is_the_default(tiny_data, embedding, caplo
     settings = {field.name: None for field in fields(EmbeddingConfig)} | {"embedding": embedding}
     if embedding == "factorized":
         settings["factorized_dim"] = 2
-    made = build_embedding(Namespace(**settings), dictionary, 8)
+    read = Namespace(**settings)
+    alone_architecture(read, *PAPER_MT)
+    made = build_embedding(read, dictionary, 8)
     assert made(torch.tensor([4])).shape == (1, 8) and not caplog.records
 
 

@@ -184,7 +184,7 @@ def test_each_setting_arrives_by_hydra(tiny_data, lm_data, tmp_path, arch):
 
 def test_bfloat16_by_hydra(tiny_data, tmp_path):
     """``fairseq-train --bf16`` is for TPUs alone."""
-    model = {"_name": "transformer_alone_tiny", "encoder_layers": 1}
+    model = {"_name": "transformer_alone_tiny", "encoder_layers": 1, "alone_seed": None}  # null is the default
     checkpoint = train_by_hydra(tmp_path, translation(tiny_data), model, bf16=True)
     for value in weights(checkpoint).values():  # which fairseq writes in float32
         assert value.isfinite().all() and torch.equal(value, value.bfloat16().to(value.dtype))
