@@ -5,6 +5,7 @@ search gets what --desired-length says, as ``tgt_lengths`` in the batch's ``net_
 encoder (see ``length_control.py``). It is the number of target tokens, and one is added for end-of-sentence.
 """
 
+import atexit
 import logging
 import re
 from collections.abc import Iterator
@@ -73,6 +74,9 @@ class HeadlineTask(TranslationTask):
                 limit_bytes(generator, self.tgt_dict, target_units(data, self.tgt_dict), max_bytes)
         generator.desired_length = wanted
         self._upcoming = iter(wanted) if isinstance(wanted, list) else None
+        if self._upcoming is not None and not self.datasets:
+            # fairseq-interactive tells nobody when its input ends.
+            atexit.register(warn_of_lengths_left, self._upcoming, str(said))
         return generator
 
     def _check_number(self, wanted: list[int], path: str) -> None:
@@ -122,7 +126,7 @@ def read_desired_length(said: str, option: str = "--desired-length") -> int | st
         return GOLD
     if re.fullmatch(r"[+-]?\d+", said):
         return check_length(int(said), f"{option} {said}")
-    if not Path(said).is_file():
+    if not Path(said).exists() or Path(said).is_dir():
         raise UserError(f"{option} {said}: neither a number, nor {GOLD}, nor a file of numbers")
     lengths = []
     for number, line in enumerate(Path(said).read_text(encoding="utf-8", errors="replace").splitlines(), 1):
@@ -179,6 +183,12 @@ def take(lengths: Iterator[int], count: int) -> list[int]:
     if len(taken) < count:
         raise UserError("--desired-length: the file has fewer lines than the input")
     return taken
+
+
+def warn_of_lengths_left(lengths: Iterator[int], path: str) -> None:
+    """Say so if some of a file's lengths have not been used."""
+    if left := sum(1 for _ in lengths):
+        logger.warning(f"--desired-length {path}: {left:,} more lengths than lines of input")
 
 
 def wanted_lengths(

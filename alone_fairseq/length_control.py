@@ -60,10 +60,8 @@ def check_length_control(cfg) -> None:
 
 def length_architecture(args, length_control: str) -> None:
     """Fill in what an architecture says of length control, unless the user has; with it goes PE."""
-    # What this package saved before it had length control comes here filled in by fairseq's architecture.
-    trained_without = hasattr(args, "adaptive_softmax_dropout") and hasattr(args, "tie_adaptive_weights")
     if getattr(args, "length_control", None) is None:
-        args.length_control = "none" if trained_without else length_control
+        args.length_control = length_control
     if getattr(args, "length_control_pe", None) is None:
         args.length_control_pe = args.length_control != "none" and length_control != "none"
 

@@ -1,7 +1,7 @@
 """``alone average``: the mean of a training's newest checkpoints."""
 
 from alone_fairseq.checkpoint.average import average, newest_checkpoints
-from alone_fairseq.checkpoint.files import replacing, save_checkpoint
+from alone_fairseq.checkpoint.files import check_other_file, replacing, save_checkpoint
 from alone_fairseq.cli.arguments import positive
 
 
@@ -22,6 +22,7 @@ def add_parser(subparsers):
 
 def run(arguments):
     paths = newest_checkpoints(arguments.inputs, arguments.last)
+    check_other_file(arguments.output, *paths)
     with replacing(arguments.output, arguments.force) as file:
         for path in paths:
             print(path)

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from alone_fairseq.checkpoint.files import replacing
+from alone_fairseq.checkpoint.files import check_other_file, replacing
 from alone_fairseq.errors import UserError
 from alone_fairseq.lines import read_lines
 
@@ -40,6 +40,8 @@ def run(arguments):
     from alone_fairseq.evaluation.lengths import Lengths
     from alone_fairseq.headline import GOLD, read_desired_length
 
+    if arguments.plot:
+        check_other_file(arguments.plot, arguments.hypotheses, arguments.desired)
     wanted = read_desired_length(arguments.desired, "--desired")
     if wanted == GOLD:
         raise UserError("--desired gold: give a number, or a file with the length of each reference")

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from alone_fairseq.charts import chart
-from alone_fairseq.checkpoint.files import replacing
+from alone_fairseq.checkpoint.files import check_other_file, replacing
 from alone_fairseq.errors import UserError
 
 # With --log-format simple or tqdm, and with --log-format json, which puts the subset into each key.
@@ -39,6 +39,7 @@ def add_parser(subparsers):
 
 
 def run(arguments):
+    check_other_file(arguments.output, *arguments.logs)
     labels = arguments.labels or default_labels(arguments.logs)
     if len(labels) != len(arguments.logs):
         raise UserError(f"--labels: {len(labels)} for {len(arguments.logs)} logs")

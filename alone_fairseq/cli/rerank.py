@@ -14,8 +14,8 @@ def add_parser(subparsers):
         "rerank",
         help="of several headlines the one that shares the most words with its text",
         description="Print for each line of the source the candidate with the most words that are in the source;"
-        " of equals the one with the better score. Words with a letter count, each time they occur, and whether"
-        " capital or not makes no difference.",
+        " of equals the one with the better score. Words with a letter count, but <unk>, each time they occur, and"
+        " whether capital or not makes no difference.",
         epilog="example: alone translate --checkpoint F --data BIN --desired-length 75 --beam 20 --nbest 20"
         " < texts > candidates; alone rerank --candidates candidates --nbest 20 --source texts > headlines",
     )

@@ -59,10 +59,11 @@ OF_GLOVE = ("x_max",)
 
 def run(arguments):
     refuse_others(arguments)
-    from alone_fairseq.checkpoint.files import replacing
+    from alone_fairseq.checkpoint.files import check_other_file, replacing
     from alone_fairseq.reconstruction.teachers.corpus import tokenized, write_tokens
     from alone_fairseq.vectors import dump_vectors
 
+    check_other_file(arguments.output, *arguments.corpus)
     with replacing(arguments.output, arguments.force) as file, tempfile.TemporaryDirectory() as folder:
         tokens = Path(folder) / "tokens"
         with tqdm(desc="read", unit=" words", unit_scale=True, disable=None) as bar:

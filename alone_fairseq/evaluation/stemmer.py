@@ -76,14 +76,17 @@ def read_exceptions(paths: Iterable[str | os.PathLike]) -> dict[str, str]:
     are given. A line holds a form and its base forms, of which ROUGE-1.5.5 takes the first.
 
     Raises:
-        UserError: a line has fewer than two words.
+        UserError: a file is empty, or a line has fewer than two words.
     """
     exceptions = {}
     for path in sorted(map(Path, paths), key=lambda path: (path.name, path)):
         with open(path, encoding="utf-8", errors="replace") as lines:
+            number = 0
             for number, line in enumerate(lines, 1):
                 words = line.split()
                 if len(words) < 2:
                     raise UserError(f"{path}: line {number}: not WordNet's format, a form and its base forms")
                 exceptions[words[0]] = words[1]
+            if not number:
+                raise UserError(f"{path}: is empty; it must be a list of WordNet's, as noun.exc is")
     return exceptions

@@ -1,7 +1,7 @@
 """Generate pairs of text and headline: accidents that never were.
 
 Each text holds the same facts as its longest headline. How many of them a headline holds is drawn at random, the
-most important ones first, so that one model sees headlines of 15 to 100 characters. No text occurs twice.
+most important ones first, so that one model sees headlines of 14 to 109 characters. No text occurs twice.
 """
 
 import argparse

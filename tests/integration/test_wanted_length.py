@@ -1,11 +1,11 @@
 """Models that are told how long their output shall be, in fairseq's own commands."""
 
 import re
+import subprocess
 
 import pytest
 import torch
-from commands import SEARCH, SMALL, TRAINING, build, lines, load, run, sentences, train
-from fairseq import options, tasks
+from commands import SEARCH, SMALL, TRAINING, USER_DIR, build, lines, load, run, sentences, train
 from fairseq_cli import generate, interactive
 from fairseq_cli import train as fairseq_train
 
@@ -93,15 +93,6 @@ def test_the_headline_architecture_has_lrpe_and_pe(tiny_data):
     assert positions("--length-control ldpe").kind == "ldpe"
     assert positions("--no-length-control-pe").ordinary is None
     assert not hasattr(positions("--length-control none"), "kind")
-
-
-def test_a_checkpoint_from_before_length_control_has_none(tiny_data):
-    """Its settings are those that fairseq's architecture had filled in; LRPE has no weights to be missed."""
-    arguments = f"{tiny_data} {SMALL} --arch transformer_alone_gigaword --encoder-embed-dim 16"
-    settings = options.parse_args_and_arch(options.get_training_parser(), input_args=arguments.split())
-    del settings.length_control, settings.length_control_pe
-    model = tasks.setup_task(settings).build_model(settings)
-    assert not hasattr(model.decoder.embed_positions, "kind")
 
 
 def found(log: str) -> list[str]:
@@ -251,6 +242,16 @@ def test_interactive_refuses_what_it_cannot_know(tiny_data, checkpoint, tmp_path
         with pytest.raises(UserError, match=message) as error:
             search(tiny_data, checkpoint, desired, interactive, f"--input {tmp_path}/text")
         assert_one_line(error)
+
+
+def test_interactive_warns_of_lengths_left_over(tiny_data, checkpoint, tmp_path):
+    """At its end, which only the interpreter's end tells."""
+    (tmp_path / "lengths").write_text("3\n4\n5\n")
+    flags = f"--path {checkpoint} --beam 1 --cpu --desired-length {tmp_path}/lengths"
+    line = f"fairseq-interactive {tiny_data} --user-dir {USER_DIR} {TASK} {flags}"
+    result = subprocess.run(line.split(), input="The man sees the dog .\n", capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "lengths: 2 more lengths than lines of input" in result.stdout + result.stderr
 
 
 def test_a_model_without_length_control_takes_no_length(tiny_data, tiny_checkpoint, checkpoint):

@@ -184,6 +184,14 @@ def test_existing_output(inputs, alone_average, averaged, tmp_path):
     assert torch.equal(averaged()["model"]["weight"], torch.zeros(2))
 
 
+def test_a_mean_never_replaces_what_it_is_of(inputs, alone_average, tmp_path):
+    write(inputs, "checkpoint1.pt", 1, {"weight": torch.zeros(2)})
+    write(inputs, "checkpoint2.pt", 2, {"weight": torch.ones(2)})
+    (tmp_path / "mean.pt").symlink_to(inputs / "checkpoint1.pt")
+    status, _, err = alone_average("--last", "2", "--force")
+    assert status == 1 and "mean.pt: is a file to read; name another one to write" in err
+
+
 def test_no_such_folder(inputs, alone_average):
     inputs.rmdir()
     status, _, err = alone_average()

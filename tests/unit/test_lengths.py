@@ -1,6 +1,8 @@
 """``alone lengths``: how far outputs are from the wanted length."""
 
 import json
+import os
+import threading
 
 import pytest
 from matplotlib.image import imread
@@ -21,6 +23,23 @@ def alone_lengths(tmp_path, monkeypatch, capsys):
         return status, *capsys.readouterr()
 
     return run
+
+
+@pytest.mark.parametrize("read", ["TEXTS", "WANTED"])
+def test_a_histogram_never_replaces_what_is_read(alone_lengths, tmp_path, read):
+    (tmp_path / "WANTED").write_text("5\n" * len(TEXTS))
+    status, out, err = alone_lengths("--desired", "WANTED", "--plot", read, "--force")
+    assert (status, out) == (1, "") and f"{read}: is a file to read; name another one to write" in err
+    assert len((tmp_path / read).read_text().splitlines()) == len(TEXTS)
+
+
+def test_lengths_from_a_pipe(alone_lengths, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_text, args=("5\n" * len(TEXTS),))
+    writer.start()
+    status, out, _ = alone_lengths("--desired", "pipe", "--json")
+    writer.join()
+    assert status == 0 and json.loads(out)["items"] == len(TEXTS)
 
 
 def test_deviations_are_in_characters():

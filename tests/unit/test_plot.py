@@ -1,6 +1,7 @@
 """``alone plot``: validation and training curves from fairseq-train's logs."""
 
 import re
+from pathlib import Path
 
 import pytest
 from matplotlib.figure import Figure
@@ -142,3 +143,10 @@ def test_existing_picture(log, tmp_path, capsys):
     assert picture.read_text() == "precious"
     assert main(["plot", log(SIMPLE), "--output", str(picture), "--force"]) == 0
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_log_is_never_replaced_by_its_picture(log, capsys):
+    path = log(SIMPLE)
+    assert main(["plot", path, "--output", path, "--force"]) == 1
+    assert f"{path}: is a file to read; name another one to write" in capsys.readouterr().err
+    assert Path(path).read_text() == SIMPLE

@@ -199,6 +199,7 @@ def test_the_command_s_options(alone_rouge):
         (["a", "b"], [["a", ""], ["a", " "]], [], "line 2: has no reference"),
         (["a"], [["a"]], ["--no-stem", "--exceptions", "EXC"], "exceptions are for stems"),
         (["a"], [["a"]], ["--exceptions", "BAD"], "BAD: line 2: not WordNet's format, a form and its base forms"),
+        (["a"], [["a"]], ["--exceptions", "EMPTY"], "EMPTY: is empty; it must be a list of WordNet's"),
         (["a"], [["a"]], ["--exceptions", "nowhere"], "No such file or directory: nowhere"),
     ],
 )
@@ -206,6 +207,7 @@ def test_mistakes(alone_rouge, tmp_path, monkeypatch, hypotheses, references, fl
     monkeypatch.chdir(tmp_path)
     (tmp_path / "EXC").write_text("mice mouse\n")
     (tmp_path / "BAD").write_text("mice mouse\nmice\n")
+    (tmp_path / "EMPTY").touch()
     status, out, err = alone_rouge(hypotheses, references, *flags)
     assert (status, out, err.count("\n")) == (1, "", 1)
     assert message in err

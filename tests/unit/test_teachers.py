@@ -141,6 +141,13 @@ def test_each_model_tells_topics_apart(text, tmp_path, model, capsys):
     assert (tmp_path / "one.vec").read_bytes() != (tmp_path / "two.vec").read_bytes()
 
 
+def test_vectors_never_replace_their_corpus(text, capsys):
+    before = text.read_bytes()
+    assert main(["teacher", str(text), "--model", "cbow", "--output", str(text), "--force"]) == 1
+    assert "is a file to read; name another one to write" in capsys.readouterr().err
+    assert text.read_bytes() == before
+
+
 def test_glove_needs_words_that_stand_together(tmp_path, capsys):
     (tmp_path / "corpus").write_text("one\ntwo\n" * 5)
     command = ["teacher", str(tmp_path / "corpus"), "--model", "glove", "--output", str(tmp_path / "f.vec")]
