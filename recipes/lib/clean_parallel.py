@@ -1,4 +1,6 @@
-"""Copy the two sides of a parallel text, without Windows line ends, or say which line is at fault.
+"""Copy the two sides of a parallel text, or say which line is at fault.
+
+Windows line ends become those of Unix, and a carriage return within a line, where fairseq would end it, a space.
 
 With --drop a pair of lines at fault is left out and counted, and so is a pair with an empty side.
 """
@@ -20,7 +22,7 @@ def read_lines(path: Path) -> Iterator[bytes]:
         if start.startswith(GZIP):
             sys.exit(f"{path}: is compressed with gzip; unpack it (mv {path.name} {path.name}.gz, gunzip)")
         for number, line in enumerate(file):
-            line = line.removesuffix(b"\n").removesuffix(b"\r")
+            line = line.removesuffix(b"\n").removesuffix(b"\r").replace(b"\r", b" ")
             yield line if number else line.removeprefix(codecs.BOM_UTF8)
 
 
@@ -67,7 +69,8 @@ def clean(paths: tuple[Path, Path], outputs: tuple[Path, Path], drop: bool) -> C
         difference = f"{ends[0]} and {ends[1]} lines"
         sys.exit(f"{paths[0]} and {paths[1].name}: have {difference}; line by line they must be translations")
     if counts["read"] == sum(counts.values()) - counts["read"]:
-        sys.exit(f"{paths[0]} and {paths[1].name}: no pair of lines is text in UTF-8")
+        reasons = ", ".join(f"{count:,} for {reason}" for reason, count in counts.items() if reason != "read")
+        sys.exit(f"{paths[0]} and {paths[1].name}: no pair is left; dropped: {reasons}")
     return counts
 
 

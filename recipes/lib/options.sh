@@ -87,10 +87,13 @@ growing() {
   done
 }
 
-# decimal NAME: the named variable must be a number above 0, such as 0.001 or 1e-3.
+# decimal NAME: the named variable must be a number above 0, such as 0.001 or 1e-3, or several of them.
 decimal() {
-  [[ ${!1} =~ ^[0-9]*\.?[0-9]+(e-?[0-9]+)?$ && ${!1%e*} == *[1-9]* ]] ||
-    die "--${1//_/-} must be a number above 0, such as 0.001, not '${!1}'"
+  local each
+  for each in ${!1}; do
+    [[ $each =~ ^[0-9]*\.?[0-9]+(e-?[0-9]+)?$ && ${each%e*} == *[1-9]* ]] ||
+      die "--${1//_/-} must be a number above 0, such as 0.001, not '$each'"
+  done
 }
 
 # below_one NAME: the named variable must be a number from 0 to below 1, such as 0.1.
@@ -120,7 +123,7 @@ check_row() {
 # read_settings FILE "name name ...": lines of a name and its value set the variables; # begins a comment.
 read_settings() {
   local name value
-  while read -r name value; do
+  while read -r name value || [[ -n $name ]]; do  # the last line may have no end
     [[ -n $name && $name != \#* ]] || continue
     [[ " $2 " == *" $name "* ]] || die "$1: unknown setting '$name'"
     printf -v "$name" %s "$value"

@@ -79,7 +79,8 @@ def finished_runs(work: Path, systems: Iterable[str], last_set: str) -> list[Run
     runs = []
     for folder in work.iterdir() if work.is_dir() else ():
         name = pattern.fullmatch(folder.name)
-        if name and (folder / f"{last_set}.bleu").exists():
+        # While a training is taken up again there is no averaged.pt.
+        if name and all((folder / needed).exists() for needed in (f"{last_set}.bleu", "averaged.pt")):
             contents, state = read_contents(folder / "averaged.pt")
             minutes = state["extra_state"].get("previous_training_time", 0) / 60
             runs.append(

@@ -14,6 +14,15 @@ count_gpus() {
   python -c 'import torch; print(torch.cuda.device_count())'
 }
 
+# divisors NUMBER
+divisors() {
+  local number fitting=()
+  for ((number = 1; number <= $1; number++)); do
+    (($1 % number)) || fitting+=("$number")
+  done
+  echo "${fitting[*]}"
+}
+
 # count_devices BATCHES [MACHINES]: `count` from --gpus and --processes: how many train together, with BATCHES of all
 # of them in an update. Sets `gpus`, too, if it is not given, and `by_default` if that is the CPU. A dry run may have
 # more than there are.
@@ -22,11 +31,14 @@ count_devices() {
   by_default=''
   [[ ${gpus:-} == 0 ]] || here=$(count_gpus)
   [[ -n ${gpus:-} || $here -gt 0 ]] || by_default=cpu
-  gpus=${gpus:-$((here * machines < $1 ? here * machines : $1))}
+  if [[ -z ${gpus:-} ]]; then
+    gpus=$((here * machines < $1 ? here * machines : $1))
+    while ((gpus > machines && $1 % gpus)); do ((gpus -= machines)); done
+  fi
   count=$((gpus ? gpus : ${processes:?}))
   ((gpus == 0 || processes == 1)) || die "--processes is for training without GPUs: leave it out, or add --gpus 0"
   (($1 % count == 0)) || die "$count $( ((gpus)) && echo GPUs || echo processes) do not divide the" \
-    "$1 batches of an update; choose 1, 2, 4, 8, ... up to $1"
+    "$1 batches of an update; choose one of $(divisors "$1")"
   ((count % machines == 0)) || die "$count GPUs or processes are not as many on each of $machines machines"
   [[ -n ${dry_run:-} ]] || ((gpus / machines <= here)) ||
     die "--gpus $gpus: this machine has $here, and should give $((gpus / machines))"
@@ -63,7 +75,7 @@ use_devices() {
     launch+=(--standalone)
   fi
   launch+=(--no-python "$lib/worker.sh")
-  ((gpus)) || export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((($(nproc) + count - 1) / count))}
+  ((gpus)) || export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((($(nproc) + count / machines - 1) / (count / machines)))}
 }
 
 # What all trainings have. Sentences longer than the model allows are left out with a warning; fairseq's default is an
@@ -95,6 +107,11 @@ train() {
     --save-dir "$run/checkpoints" ${newest:+--restore-file "$newest"} 2>&1 | tee -a "${log:-$run/train.log}"
 }
 
+# new_log RUN LOG: where nothing is left of a training to go on from, its log is put aside: curves are of one training.
+new_log() {
+  [[ -n $(epoch_checkpoints "$1") || ! -e $2 ]] || mv "$2" "$2.before"
+}
+
 # end_training RUN: it has ended, and there is something to average.
 end_training() {
   [[ -n $(epoch_checkpoints "$1") ]] || die "$1: the training ended within its first epoch; give it more time"
@@ -102,11 +119,14 @@ end_training() {
 }
 
 # check_training RUN ARGUMENT...: what stands behind -- is known to fairseq-train, and is for the user to choose: not what
-# averaging and going on rest on; nor bfloat16, which fairseq-train takes for a wish to train on a TPU. Of a run that has
-# been trained same_settings takes no other arguments.
+# a run's name says, nor what averaging and going on rest on; nor bfloat16, which fairseq-train takes for a wish to train
+# on a TPU. Of a run that has been trained same_settings takes no other arguments.
 check_training() {
   not_ours --update-freq --save-dir --restore-file --no-epoch-checkpoints --cpu --distributed-world-size --ddp-backend \
-    --distributed-backend --user-dir --log-format --log-interval --stop-time-hours --bf16 --memory-efficient-bf16 --tpu
+    --distributed-backend --distributed-rank --distributed-port --distributed-init-method --device-id --user-dir \
+    --log-format --log-interval --tensorboard-logdir --stop-time-hours --bf16 --memory-efficient-bf16 --tpu --fp16 \
+    --task --source-lang --target-lang --train-subset --valid-subset --seed --embedding --factorized-dim \
+    --alone-filter --alone-inter-dim --no-save --save-interval-updates
   [[ -e $1/trained ]] || known_to_fairseq BIN "${@:2}"
 }
 

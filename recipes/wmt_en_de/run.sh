@@ -14,7 +14,7 @@
 #   --bpe-size N        merges of subword_nmt, pieces of sentencepiece, for both languages (32000 and 32767; small: 8000
 #                       and 8191)
 #   --workers N         processes that prepare the text (all cores)
-#   --gpus N            GPUs that train together: 1, 2, 4, 8, ...; 0: the CPU (all that there are)
+#   --gpus N            GPUs that train together: 1, 2, 4, 8, ...; 0: the CPU (as many as there are)
 #   --processes N       without GPUs: processes that train together (1)
 #   --seed N            seed of the training (1)
 #   --dropout P         instead of the row's first
@@ -94,6 +94,7 @@ one_of bpe subword_nmt sentencepiece
 one_of stage {1..8}
 one_of stop_stage {1..8}
 [[ $size == base ]] || small
+asked_size=$bpe_size
 # sentencepiece counts <s>, </s> and <unk> among its pieces, and the dictionary has a <pad>.
 [[ $bpe != sentencepiece ]] || bpe_size=${bpe_size:-$((words_kept - 1))}
 bpe_size=${bpe_size:-$merges}
@@ -113,16 +114,20 @@ dropout=${dropout%.}
 row_arguments "$config"
 run=$work/$config${variant:+-$variant}-seed$seed
 settings=("${row[@]}" "${base[@]}" "${optimisation[@]}" --keep-last-epochs "$average" --seed "$seed" "${rest[@]}")
+if [[ -z $dry_run ]] && ((machine)); then  # the others do no more than help in the training
+  ((stage <= 5 && 5 <= stop_stage)) || exit 0
+  stage=5 stop_stage=5
+fi
 if [[ -n $dry_run ]] || ((5 <= stop_stage)); then
   choose_devices
 fi
 limit_training "$max_minutes"
+not_ours --dropout
 check_training "$run" "${settings[@]}"
 if [[ -n $dry_run ]]; then
   show_training "${settings[@]}" "${limit[@]}"
   exit
 fi
-((machine == 0)) || stage=5 stop_stage=5
 
 make_folder "$work"
 ((machine)) || lock "$work"
@@ -151,8 +156,10 @@ fi
 need 1 "$corpus"
 kind=$(< "$corpus/kind")
 [[ $kind == raw || $bpe == subword_nmt ]] || die "--bpe $bpe is not for text that is split into pieces already"
+[[ $kind == raw || -z $asked_size ]] || die "--bpe-size $bpe_size is not for text that is split into pieces already"
 
-clean_settings=$(< "$corpus/settings")$'\n'"bpe $bpe"$'\n'"longest $longest"$'\n'"ratio $ratio"
+clean_settings=$(< "$corpus/settings")$'\n'"bpe $bpe"
+[[ $kind == pieces ]] || clean_settings+=$'\n'"longest $longest"$'\n'"ratio $ratio"
 text_settings=$clean_settings
 [[ $kind == pieces ]] || text_settings+=$'\n'"bpe_size $bpe_size"
 bin_settings=$text_settings$'\n'"words $words_kept"
@@ -214,6 +221,7 @@ fi
 if run_stage 5 "train, $log" "$run/trained"; then
   ((machine)) || keep_settings "$run/settings" "$run_settings"
   ((machine)) || rm -f "$run/averaged.pt"  # of a training that is taken up again
+  new_log "$run" "$log"
   train "$bin" "$run" --tensorboard-logdir "$run/tensorboard" "${settings[@]}" "${limit[@]}"
   ((machine)) || end_training "$run"
 fi

@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from commands import RECIPES, USER_DIR, build, call, fake, refusal
@@ -141,6 +142,80 @@ def test_the_settings_of_the_paper():
     assert (binary["--alone-relu-dropout"], binary["--dropout"]) == ("0.15", "0.2")
 
 
+@pytest.mark.recipes
+def test_the_text_is_prepared_and_translated_by_the_settings_of_the_paper(data, tmp_path):
+    """What preparation, averaging and translation are told with --size base, by tools that write it down."""
+    work, told = tmp_path / "work", tmp_path / "told"
+    for name in ("alone", "fairseq-preprocess", "subword-nmt"):
+        path = fake(tmp_path / "bin", name, f'echo {name} "$@" >> {told}; PATH=${{PATH#*:}} exec {name} "$@"')
+    line = ["--data-dir", data, "--work", work, "--gpus", "0"]
+    result = recipe(*line, "--stop-stage", "4", PATH=path)
+    assert result.returncode == 0, result.stderr
+    assert re.search("subword-nmt learn-bpe .*--symbols 32000 ", told.read_text())
+    assert "--joined-dictionary " in told.read_text() and "--nwordssrc 32768 --nwordstgt 32768" in told.read_text()
+    run = work / "lookup-seed1"
+    (run / "checkpoints").mkdir(parents=True)
+    for epoch in range(21, 31):
+        (run / "checkpoints" / f"checkpoint{epoch}.pt").touch()
+    (run / "trained").touch()
+    script = f'echo alone "$@" >> {told}; if [[ $1 == translate ]]; then cat; else touch "${{@: -1}}"; fi'
+    fake(tmp_path / "bin", "alone", script)
+    result = recipe(*line, PATH=path)
+    assert result.returncode == 0, result.stderr
+    assert re.search("alone average .*--last 10 ", told.read_text())
+    assert told.read_text().count("--beam 4 --lenpen 0.6") == 2
+
+
+def test_the_dropout_with_the_lowest_loss_counts_among_those_that_are_offered():
+    losses = {"": 5.0, "dropout0.2": 4.0, "dropout0.3": 1.0, "warm": 2.0}
+    runs = [SimpleNamespace(system="real_4096", seed=1, variant=name, validation=losses[name]) for name in losses]
+    runs.append(SimpleNamespace(system="real_4096", seed=2, variant="", validation=None))
+    chosen = runpy.run_path(str(WMT / "table.py"))["chosen"]
+    assert [(run.seed, run.variant) for run in chosen(runs)] == [(1, "dropout0.2"), (2, "")]
+    assert [run.variant for run in chosen(runs[:1])] == [""]
+
+
+def test_a_run_that_is_trained_again_is_not_in_the_table(tmp_path):
+    (tmp_path / "lookup-seed1").mkdir()
+    (tmp_path / "lookup-seed1" / "newstest2014.bleu").touch()
+    finished = runpy.run_path(str(RECIPES / "lib" / "results.py"))["finished_runs"]
+    assert finished(tmp_path, ["lookup"], "newstest2014") == []
+
+
+@pytest.mark.parametrize("stages", [["--stop-stage", "4"], ["--stage", "6"]])
+def test_other_machines_do_nothing_but_train(tmp_path, stages):
+    line = "--machines 2 --machine 1 --head localhost:29655 --gpus 0 --processes 2"
+    result = recipe("--work", tmp_path / "work", *line.split(), *stages)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    assert not (tmp_path / "work").exists()
+
+
+def test_without_gpus_given_as_many_train_as_divide_the_batches():
+    for here, batches, machines, count in ((6, 128, 1, 4), (8, 2, 1, 2), (3, 128, 2, 4), (8, 128, 1, 8)):
+        script = f""". {RECIPES}/lib/options.sh; . {RECIPES}/lib/training.sh; count_gpus() {{ echo {here}; }}
+            processes=1 gpus=; count_devices {batches} {machines}; echo $count"""
+        assert call("bash", "-ec", script).stdout == f"{count}\n"
+
+
+def test_the_log_of_a_training_without_checkpoints_is_put_aside(tmp_path):
+    log = tmp_path / "train.log"
+    log.write_text("old")
+    script = f". {RECIPES}/lib/training.sh; new_log {tmp_path} {log}"
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "checkpoint1.pt").touch()
+    assert call("bash", "-ec", script).returncode == 0 and log.exists(), "one that goes on keeps it"
+    (tmp_path / "checkpoints" / "checkpoint1.pt").unlink()
+    assert call("bash", "-ec", script).returncode == 0
+    assert not log.exists() and (tmp_path / "train.log.before").read_text() == "old"
+    assert call("bash", "-ec", script).returncode == 0
+
+
+def test_the_last_line_of_a_row_needs_no_end(tmp_path):
+    (tmp_path / "row.conf").write_text("# a row\nembedding lookup\ndropout 0.3")
+    script = f'. {RECIPES}/lib/options.sh; read_settings {tmp_path}/row.conf "embedding dropout"; echo $dropout'
+    assert call("bash", "-ec", script).stdout == "0.3\n"
+
+
 @pytest.mark.parametrize(("gpus", "update_freq"), [("1", "128"), ("4", "32"), ("8", "16"), ("128", "1")])
 def test_the_update_frequency_follows_from_the_gpus(gpus, update_freq):
     flags = arguments_of("lookup", "--gpus", gpus)
@@ -153,7 +228,7 @@ def test_the_update_frequency_follows_from_the_gpus(gpus, update_freq):
     [
         (["--learning-rate", "1"], "unknown option '--learning-rate'"),
         (["--config", "glove"], "there is no row 'glove', only binary_4096 binary_4096_frozen"),
-        (["--gpus", "3"], "3 GPUs do not divide the 128 batches of an update; choose 1, 2, 4, 8, ... up to 128"),
+        (["--gpus", "3"], "3 GPUs do not divide the 128 batches of an update; choose one of 1 2 4 8 16 32 64 128"),
         (["--gpus", "0", "--processes", "5"], "5 processes do not divide the 128 batches"),
         (["--gpus", "128"], "--gpus 128: this machine has "),
         (["--gpus", "1", "--processes", "2"], "--processes is for training without GPUs: leave it out"),
@@ -167,6 +242,10 @@ def test_the_update_frequency_follows_from_the_gpus(gpus, update_freq):
         (["--dropout", "1/2"], "--dropout must be a number from 0 to below 1, such as 0.1, not '1/2'"),
         (["--variant", "a/b"], "--variant must be letters and digits"),
         (["--work", "a:b"], "--work a:b: fairseq takes ':' in a path for the end of it"),
+        (["--", "--seed", "7"], "--seed is not for what stands behind --"),
+        (["--", "--embedding=factorized"], "--embedding is not for what stands behind --"),
+        (["--", "--dropout", "0.3"], "--dropout is not for what stands behind --"),
+        (["--", "--save-interval-updates", "9"], "--save-interval-updates is not for what stands behind --"),
         (["--", "--warmup-updatez", "1"], "run.sh: error: unrecognized arguments: --warmup-updatez 1"),
         (["--dry-run", "--gpus", "0", "--", "--lr", "x"], "argument --lr: invalid"),
     ],
@@ -319,11 +398,32 @@ def test_rows_that_there_are_not_are_refused(script, tmp_path):
     [
         ("table.sh", "--seeds", "1 x", "--seeds must be whole numbers above 0, not 'x'"),
         ("sweep.sh", "--codes", "64 abc", "--codes must be whole numbers above 0, not 'abc'"),
-        ("sweep.sh", "--zero-probs", "0.5 2", "--zero-probs must be numbers from 0 to 1, not '2'"),
+        (
+            "sweep.sh",
+            "--zero-probs",
+            "0.5 2",
+            "--zero-probs must be numbers between 0 and 1, such as 0.25, not '2'",
+        ),
+        (
+            "sweep.sh",
+            "--zero-probs",
+            "0.50",
+            "--zero-probs must be numbers between 0 and 1, such as 0.25, not '0.50'",
+        ),
+        ("sweep.sh", "--codes", "2", "--codes 2: 8 codebooks of so few columns make fewer filters"),
+        (
+            "sweep.sh",
+            "--row real_4096 --zero-probs",
+            "0.25",
+            "--zero-probs is for binary filters, not for --row real_",
+        ),
+        ("sweep.sh", "--codebooks", "1", "--codebooks 1: fewer filters than there are words"),
     ],
 )
 def test_values_that_make_no_sense_are_refused_before_the_first_training(script, option, value, message, tmp_path):
-    assert message in refusal(call(WMT / script, option, value, "--work", tmp_path / "work", "--gpus", "0"))
+    assert message in refusal(
+        call(WMT / script, *option.split(), value, "--work", tmp_path / "work", "--gpus", "0")
+    )
     assert not (tmp_path / "work").exists()
 
 

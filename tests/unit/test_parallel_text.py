@@ -40,6 +40,10 @@ def test_other_line_ends_of_unicode_stay_in_their_line(sides):
     assert sides(text, b"x\n")[1] == text
 
 
+def test_a_carriage_return_within_a_line_does_not_end_it(sides):
+    assert sides(b"a\rb\r\nc\n", b"x\ny\r\n")[1:] == (b"a b\nc\n", b"x\ny\n")
+
+
 def test_pairs_at_fault_are_dropped_and_counted(sides):
     first = b"a\n \nb\nc\0\nd\n\xff\xfe\n"
     second = b"x\ny\nz\xff\nz\n\nz\n"
@@ -69,7 +73,7 @@ def test_text_at_fault_is_refused(sides, first, second, message):
     [
         (b"a\nb\n", b"x\n", "have 2 and 1 lines"),
         (b"a\n", b"\n", "train.de: is empty"),
-        ("a\n".encode("utf-16"), b"x\n\n", "no pair of lines is text"),
+        ("a\n".encode("utf-16"), b"x\n\n", "no pair is left; dropped: 1 for not valid UTF-8, 1 for a NUL byte"),
     ],
 )
 def test_dropping_has_limits(sides, first, second, message):
