@@ -197,7 +197,7 @@ def _read_npz(path, limit):
         with np.load(path, allow_pickle=False) as arrays:
             if not {"words", "vectors"} <= set(arrays):
                 raise UserError(f"{path}: must hold the arrays words and vectors, not {', '.join(arrays)}")
-            words, matrix = arrays["words"][:limit], arrays["vectors"][:limit]
+            words, matrix = arrays["words"], arrays["vectors"]
     except UserError:
         raise
     except (ValueError, zipfile.BadZipFile, OSError) as error:
@@ -207,7 +207,7 @@ def _read_npz(path, limit):
             f"{path}: words must be V strings and vectors V x d floats, not {words.dtype} {words.shape} and"
             f" {matrix.dtype} {matrix.shape}"
         )
-    return words.tolist(), matrix.astype(np.float32).ravel(), matrix.shape[1]
+    return words[:limit].tolist(), matrix[:limit].astype(np.float32).ravel(), matrix.shape[1]
 
 
 def _checked(path, words: list, values: np.ndarray, dim: int, place: Callable[[int], str]) -> Vectors:

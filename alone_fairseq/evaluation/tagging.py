@@ -146,6 +146,8 @@ class Tagger(nn.Module):
         for module in student.modules():
             if isinstance(module, nn.Dropout):
                 module.p = settings.dropout
+            elif isinstance(module, nn.MultiheadAttention):
+                module.dropout = settings.dropout
         self.register_buffer("parts", student.parts(data.words), persistent=False)  # (words, longest)
         dim = student.embedding_dim + (lookup.table.embedding_dim if lookup else 0)
         self.dropout = nn.Dropout(settings.dropout)

@@ -62,6 +62,8 @@ class EmbeddingReconstructionCriterion(FairseqCriterion):
                 refuse("--global-loss compares words with others: one word is not enough")
             self.register_buffer("teacher", teacher, persistent=False)
             count = min(global_neighbours, len(teacher) - 1)
+            if count < global_neighbours:
+                logger.warning(f"--global-neighbours: {count}, for there are no more other words")
             self.register_buffer("neighbours", nearest(teacher, count), persistent=False)
 
     def forward(self, model, sample, reduce=True):

@@ -9,7 +9,7 @@ import torch
 from fairseq.data import FairseqDataset
 from fairseq.dataclass import FairseqDataclass
 from fairseq.tasks import FairseqTask, register_task
-from omegaconf import MISSING
+from omegaconf import MISSING, OmegaConf
 
 from alone_fairseq.config import one_line_errors, refuse
 from alone_fairseq.vectors import Vectors, read_vectors
@@ -89,6 +89,8 @@ class EmbeddingReconstructionTask(FairseqTask):
     @cached_property
     def teacher(self) -> Vectors:
         """The words to be learnt and their vectors."""
+        if OmegaConf.is_config(self.cfg) and OmegaConf.is_missing(self.cfg, "teacher"):
+            refuse("--teacher is missing: the file of vectors that are to be learnt")
         if self.cfg.words < 0:
             refuse(f"--words must be 0 or more, not {self.cfg.words}")
         try:

@@ -31,7 +31,7 @@ def table(scores: list[Score], wanted: list[tuple[str, str, int]], words: int, d
     ]
     for filter, base, inter_dim in wanted:
         cell = [score for score in scores if score.name == f"{filter}-{base}-{inter_dim}"]
-        parameters = alone_parameters(dim, dim, inter_dim)
+        parameters = cell[0].parameters if cell else alone_parameters(dim, dim, inter_dim)
         rows.append(
             (
                 f"{FILTERS[filter]}{BASES[base]}, D_inter = {inter_dim:,}",

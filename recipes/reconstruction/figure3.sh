@@ -61,7 +61,8 @@ number_lists inter_dims shares seeds
 . "$recipes/lib/stages.sh"
 . "$recipes/reconstruction/students.sh"
 
-choose_teacher "epochs $epochs"$'\n'"options ${rest[*]}"
+choose_teacher "epochs $epochs"$'\n'"options ${rest[*]}" --embedding --alone-filter --alone-freeze-base \
+  --alone-inter-dim --alone-seed
 
 # alone_students FILTER BASE D_INTER: with all seeds.
 alone_students() {

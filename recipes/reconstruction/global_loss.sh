@@ -60,7 +60,7 @@ decimal lr
 . "$recipes/reconstruction/students.sh"
 
 training=(--distance mean-squared --optimizer adam --lr "$lr" --batch-size 256)
-choose_teacher "lr $lr"$'\n'"options ${rest[*]}"
+choose_teacher "lr $lr"$'\n'"options ${rest[*]}" --embedding --alone-seed
 
 grid() {
   local name loss seed more
@@ -69,6 +69,7 @@ grid() {
       more=()
       [[ $loss == local ]] || more=(--global-loss)
       for seed in $seeds; do
+        [[ $name != alone ]] || more+=(--alone-seed "$seed")
         student "$name-$loss-seed$seed" "$epochs" --arch "student_$name" "${training[@]}" "${more[@]}" --seed "$seed"
       done
     done

@@ -7,26 +7,27 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cased=()
 [[ $case != lower ]] || cased=(--lower-case)
 
-# choose_teacher SETTINGS: stage 1, the words that all students learn. SETTINGS must not change in a work folder.
+# choose_teacher SETTINGS [OPTION...]: stage 1, the words that all students learn. SETTINGS must not change in a work
+# folder; the OPTIONs are those that the recipe sets itself, beside those that all recipes do.
 choose_teacher() {
-  local settings
+  local settings set
   [[ -r $vectors ]] || die "--vectors '$vectors': not there; see $0 --help"
   [[ -d $pairs ]] || die "--pairs '$pairs': no such folder; see $0 --help"
   [[ -n $(ls "$pairs") ]] || die "--pairs '$pairs': no files in it"
-  not_ours --user-dir --task --criterion --teacher --words --arch --student --distance --global-loss --embedding \
-    --alone-filter --alone-freeze-base --alone-inter-dim --alone-seed --seed --max-epoch --max-update --save-dir \
-    --save-interval --no-epoch-checkpoints --restore-file --cpu --log-format --log-interval
+  not_ours --user-dir --task --criterion --teacher --words --arch --student --distance --global-loss --seed --max-epoch \
+    --max-update --save-dir --save-interval --no-save --no-epoch-checkpoints --no-last-checkpoints \
+    --no-save-optimizer-state --restore-file --cpu --log-format --log-interval "${@:2}"
   known_to_fairseq --task embedding_reconstruction --criterion embedding_reconstruction --arch student_alone \
     --teacher "$vectors" "${rest[@]}"
-  settings="words $words"$'\n'"case $case"$'\n'"vectors $(cksum < "$vectors")"$'\n'"pairs $(cat "$pairs"/* | cksum)"
-  settings+=$'\n'"$1"
+  settings="words $words"$'\n'"case $case"$'\n'"vectors $(cksum < "$vectors")"$'\n'"$1"
+  pairs_sum=$(for set in "$pairs"/*; do echo "${set##*/} $(cksum < "$set")"; done)
   make_folder "$work"
   lock "$work"
   teacher=$work/teacher/teacher.npz
   [[ -e $work/settings || ! -e $work/teacher ]] || die "$work: its settings are not there; choose another --work"
   same_settings "$work/settings" "$settings"
+  python "$here/check_sets.py" "$pairs" ${questions:+"$questions"} || exit
   if run_stage 1 "choose words" "$work/teacher"; then
-    python "$here/check_sets.py" "$pairs" ${questions:+"$questions"} || exit
     scratch "$work/teacher"
     python "$here/choose_words.py" "$vectors" "$work/teacher.tmp" "$words" "$case"
     keep_settings "$work/settings" "$settings"
@@ -37,11 +38,13 @@ choose_teacher() {
 
 # side_by_side JOBS FUNCTION: call the function in several processes; each takes the students that are left.
 side_by_side() {
-  local job failed=0 processes=() user_dir device=(--cpu)
+  local job failed=0 user_dir device=(--cpu)
+  processes=()
   user_dir=$(alone user-dir)
   if python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then
     device=(--distributed-world-size 1)
   fi
+  trap 'kill "${processes[@]}" 2> /dev/null; exit 143' TERM  # a shell that ends leaves its jobs running
   for ((job = 0; job < $1; job++)); do
     "$2" &
     processes+=($!)
@@ -49,6 +52,7 @@ side_by_side() {
   for job in "${processes[@]}"; do
     wait "$job" || failed=1
   done
+  trap - TERM
   ((!failed)) || die "a student failed, see above; the same command takes it up again"
 }
 
@@ -61,22 +65,28 @@ train_grid() {
 
 # student NAME "EPOCHS ..." ARGUMENT...: train for so many epochs in all, growing, and score after each; 0 is what the
 # seed has made.
-#   NAME/train.log, NAME/NAME-epoch-N.safetensors the student, NAME/epoch-N.json what it reaches
+#   NAME/train.log, NAME/NAME-epoch-N.safetensors the student, NAME/epoch-N.json what it reaches on the sets of pairs
+#   that NAME/epoch-N.pairs tells: on others it is scored again
 student() {
-  local run=$work/$1 number lock small
+  local run=$work/$1 number lock small scored
+  kill -0 $$ 2> /dev/null || exit  # the recipe has been killed
   mkdir -p "$run"
   exec {lock}>> "$run/.lock"
   # One lock for all epochs: had another process taken later ones between two of ours, there would be no way back.
   if flock --nonblock "$lock"; then
     for number in $2; do
-      [[ ! -e $run/epoch-$number.json ]] || continue
+      scored=$run/epoch-$number.pairs
+      [[ ! -e $run/epoch-$number.json || ! -e $scored || $(< "$scored") != "$pairs_sum" ]] || continue
       echo "$(date +%H:%M) $1, $number epochs"
       small=$run/$1-epoch-$number.safetensors
       [[ -e $small ]] || train_student "$run" "$number" "${@:3}"
       python "$here/score.py" "$run/checkpoints/checkpoint_last.pt" "$small" "$run/epoch-$number" "$teacher" \
         "$case" "$pairs"/*
+      keep_settings "$scored" "$pairs_sum"
       ((number)) || rm -rf "$run/checkpoints"
     done
+  else
+    echo "$1: another process is at it"
   fi
   exec {lock}>&-
 }
@@ -98,7 +108,7 @@ train_student() {
     # fairseq takes 0 for no limit. A step with a learning rate of 0 leaves everything as it was.
     length=(--max-update 1 --lr 0)
   fi
-  fairseq-train --user-dir "$user_dir" --teacher "$teacher" --task embedding_reconstruction \
+  setpriv --pdeathsig TERM fairseq-train --user-dir "$user_dir" --teacher "$teacher" --task embedding_reconstruction \
     --criterion embedding_reconstruction "${@:3}" "${rest[@]}" "${length[@]}" "${device[@]}" \
     --disable-validation --save-dir "$run/checkpoints" --no-epoch-checkpoints \
     --log-format simple --log-interval 1000 >> "$run/train.log" 2>&1 || die "training failed, see $run/train.log"

@@ -15,7 +15,7 @@
 #   --case NAME         lower: words in lower case only, and pairs in lower case; or any (lower)
 #   --distances "NAME ..."  manhattan, euclidean, squared, linf, cosine ("manhattan squared linf cosine")
 #   --epochs "N ..."    of Table 1, growing ("0 10 20 30 50")
-#   --analogy-epochs N  of Table 2 and 4 (10)
+#   --analogy-epochs N  of Table 2 and, with --questions, 4 (10)
 #   --neighbours-of "WORD ..."  ("beautiful amazing springfield")
 #   --lr N, --dropout N learning rate, and dropout of the LSTMs, which the paper does not give (0.001, 0.1)
 #   --seeds "N ..."     ("1")
@@ -87,13 +87,13 @@ grid() {
   done
 }
 
-# trained_files PREFIX SEED...: the students, as initialised and after the analogy's epochs.
+# trained_files PREFIX EPOCHS SEED...: the students, as initialised and after so many epochs.
 trained_files() {
   local distance seed
-  for seed in "${@:2}"; do
+  for seed in "${@:3}"; do
     echo "$work/$1-random-seed$seed/$1-random-seed$seed-epoch-0.safetensors"
     for distance in $distances; do
-      echo "$work/$1-$distance-seed$seed/$1-$distance-seed$seed-epoch-$analogy_epochs.safetensors"
+      echo "$work/$1-$distance-seed$seed/$1-$distance-seed$seed-epoch-$2.safetensors"
     done
   done
 }
@@ -107,7 +107,7 @@ fi
 if [[ -n $questions ]] && in_stage 4; then
   echo "stage 4: analogy"
   # shellcheck disable=SC2086  # seeds are several words
-  mapfile -t files < <(trained_files highway $seeds)
+  mapfile -t files < <(trained_files highway "$analogy_epochs" $seeds)
   for file in "${files[@]}"; do need 2 "$file"; done
   alone analogy --vectors "$teacher" "${files[@]}" --questions "$questions"/* "${cased[@]}" --learnt-only --json \
     > "$work/analogy.json.tmp"
@@ -116,8 +116,8 @@ if [[ -n $questions ]] && in_stage 4; then
 fi
 
 if in_stage 5; then
-  prefix=plain
-  [[ -z $questions ]] || prefix=highway
-  mapfile -t files < <(trained_files "$prefix" "${seeds%% *}")
+  students=(plain "${epochs##* }")
+  [[ -z $questions ]] || students=(highway "$analogy_epochs")
+  mapfile -t files < <(trained_files "${students[@]}" "${seeds%% *}")
   show_neighbours "$neighbours_of" "${files[@]}"
 fi

@@ -47,12 +47,14 @@ read -ra taught <<< "$students"
 read -ra seed_list <<< "$seeds"
 each_of systems FULL FULL+EMB CHAR 'CHAR(D)'
 number_lists seeds
+decimal lrs
 not_ours --train --dev --test --tag-column --epochs --model --dim --vectors --student --seed --lr --grid --json
 [[ -d $data ]] || die "--data '$data': no such folder; see $0 --help"
 [[ -r $teacher ]] || die "--teacher '$teacher': not there; see $0 --help"
 for one in "${taught[@]}"; do
-  [[ $one == ?*=?* && -r ${one#*=} ]] || die "--students: '$one' must be D=FILE, and the file must be there"
+  [[ $one =~ ^[A-Za-z0-9_]+=. && -r ${one#*=} ]] || die "--students: '$one' must be D=FILE, and the file must be there"
 done
+[[ $systems != 'CHAR(D)' || -n $students ]] || die "--systems 'CHAR(D)' needs --students"
 stage=1 stop_stage=2
 . "$recipes/lib/stages.sh"
 
@@ -70,11 +72,14 @@ for file in "$teacher" "${sets[1]}" "${sets[3]}" "${sets[5]}"; do
   settings+=$'\n'"${file##*/} $(cksum < "$file")"
 done
 same_settings "$work/settings" "$settings"
-[[ -e $work/settings ]] || echo "$settings" > "$work/settings"
+for one in "${taught[@]}"; do
+  same_settings "$work/CHAR(${one%%=*}).settings" "student $(cksum < "${one#*=}")"
+done
+dim=$(python "$recipes/reconstruction/check_vectors.py" "$teacher" "${taught[@]#*=}") || exit
+[[ -e $work/settings ]] || keep_settings "$work/settings" "$settings"
 for one in "${taught[@]}"; do
   file="$work/CHAR(${one%%=*}).settings"
-  same_settings "$file" "student $(cksum < "${one#*=}")"
-  [[ -e $file ]] || echo "student $(cksum < "${one#*=}")" > "$file"
+  [[ -e $file ]] || keep_settings "$file" "student $(cksum < "${one#*=}")"
 done
 
 # tag OUTPUT TITLE OPTION...: one training, unless its result is there.
@@ -84,12 +89,6 @@ tag() {
     "${@:3}" "${rest[@]}" > "$1.tmp"
   publish "$1"
 }
-
-dim=$(python -c '
-import sys
-from alone_fairseq.vectors import read_vectors
-
-print(read_vectors(sys.argv[1], limit=1).matrix.shape[1])' "$teacher")
 
 setting=(--grid)
 chosen=

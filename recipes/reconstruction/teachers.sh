@@ -56,17 +56,23 @@ python "$recipes/reconstruction/check_sets.py" "$pairs" ${questions:+"$questions
 texts=("$corpus")
 [[ ! -d $corpus ]] || texts=("$corpus"/*)
 
-# teacher MODEL FILE: train it.
-teacher() {
+# command_of MODEL FILE: that trains it, in `command`.
+command_of() {
   local more=(--epochs "$epochs")
   case $1 in
     glove) more=(--epochs "$glove_epochs" --x-max "$x_max") ;;
     fasttext) more+=(--buckets "$buckets") ;;
     *) more+=(--loss "${1##*-}") ;;
   esac
-  alone teacher "${texts[@]}" --model "${1%-[nh]s}" --lower-case --dim "$dim" --min-count "$min_count" \
-    "${more[@]}" "${rest[@]}" --output "$2"
+  command=(teacher "${texts[@]}" --model "${1%-[nh]s}" --lower-case --dim "$dim" --min-count "$min_count"
+    "${more[@]}" "${rest[@]}" --output "$2")
 }
+
+# What stands behind -- may be for some models only: better to hear of it before the first one is trained.
+for model in "${names[@]}"; do
+  command_of "$model" "$work/$model.vec"
+  ((${#rest[@]} == 0)) || python "$recipes/reconstruction/check_command.py" "${command[@]}" || exit
+done
 
 # settings_of MODEL: what its vectors depend on.
 settings_of() {
@@ -89,7 +95,8 @@ for model in "${names[@]}"; do
   if run_stage 1 "train $model" "$file"; then
     SECONDS=0
     keep_settings "$work/$model.settings" "$(settings_of "$model")"
-    teacher "$model" "$file"
+    command_of "$model" "$file"
+    alone "${command[@]}"
     echo "$model: $SECONDS seconds"
   fi
 done

@@ -3,11 +3,14 @@
 import importlib
 import json
 import re
+import shutil
+import subprocess
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import RECIPES, call, files, kill_when, refusal
+from commands import RECIPES, call, environment, files, kill_when, refusal
 
 from alone_fairseq.errors import UserError
 from alone_fairseq.vectors import Vectors, read_vectors, write_vectors
@@ -56,6 +59,12 @@ def test_figure3(data, tmp_path):
     assert {"epoch-2.json", "real-trained-9-seed1-epoch-2.safetensors"} <= {path.name for path in before}
     recipe("figure3", data, tmp_path, *grid, "--shares", "none", "--stop-stage", "2", *SMALL)
     assert before == files(student), "nothing is done twice"
+    shutil.copytree(data / "pairs", tmp_path / "pairs")
+    shutil.copy(data / "pairs" / "some.txt", tmp_path / "pairs" / "more.txt")
+    text = recipe("figure3", data, tmp_path, *grid, "--shares", "none", "--pairs", tmp_path / "pairs", *SMALL)
+    assert "some 100 of 101" in text and "more 100 of 101" in text, "scored again"
+    changed = {path.name for path, one in files(student).items() if before.get(path) != one}
+    assert changed == {"epoch-2.json", "epoch-2.pairs"}, "but not trained again"
     line = ["--vectors", data / "vectors.vec", "--pairs", data / "pairs", "--work", tmp_path, "--epochs", "3"]
     refused = call(HERE / "figure3.sh", *line, *SMALL)
     assert "other settings" in refusal(refused)
@@ -145,6 +154,8 @@ def test_help_lists_all_options_and_an_example(name):
         ("global_loss", ["--lr", "x"], "--lr must be a number above 0, such as 0.001, not 'x'"),
         ("global_loss", ["--lr", "0.0"], "--lr must be a number above 0"),
         ("global_loss", ["--grid", "1"], "unknown option '--grid'"),
+        ("global_loss", ["--", "--no-save"], "--no-save is not for what stands behind --"),
+        ("figure3", ["--", "--alone-inter-dim", "9"], "--alone-inter-dim is not for what stands behind --"),
         ("subword", ["--", "--distance", "linf"], "--distance is not for what stands behind --"),
         ("global_loss", ["--", "--max-update=9"], "--max-update is not for what stands behind --"),
         ("figure3", ["--", "--alone-center", "--alone-centre"], "unrecognized arguments: --alone-centre"),
@@ -166,9 +177,27 @@ def test_pairs_are_read_before_anything_is_trained_and_may_be_mended(data, tmp_p
     assert result.returncode != 0 and "bad.txt: line 2: must be two words and a score" in result.stderr
     (tmp_path / "pairs" / "bad.txt").write_text("ax\taxs\t1\nax\tay\t2\n")
     assert call(*line).returncode == 0
-    (tmp_path / "pairs" / "bad.txt").write_text("ax\taxs\t1\nax\tay\t3\n")
-    told = refusal(call(*line))
+    (tmp_path / "pairs" / "more.txt").write_text("ax\n")
+    assert "more.txt: line 1: must be two words and a score" in refusal(call(*line)), "those that came later, too"
+    (tmp_path / "pairs" / "more.txt").unlink()
+    told = refusal(call(*line, "--case", "any"))
     assert f"{tmp_path}/work was made with other settings" in told, "not the folder of the teacher alone"
+
+
+def test_a_recipe_that_is_ended_leaves_no_training_behind(data, tmp_path):
+    line = [HERE / "figure3.sh", "--vectors", data / "vectors.vec", "--pairs", data / "pairs", "--work", tmp_path]
+    line += ["--filters", "real", "--inter-dims", "9", "--epochs", "100000", "--stop-stage", "2", *SMALL]
+    process = subprocess.Popen(list(map(str, line)), env=environment(), start_new_session=True)
+    deadline = time.monotonic() + 120
+    log = tmp_path / "real-trained-9-seed1" / "train.log"
+    while not (log.exists() and "begin training epoch" in log.read_text()):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.1)
+    process.terminate()
+    assert process.wait(10) == 143
+    while left := subprocess.run(["pgrep", "-s", str(process.pid)], capture_output=True, text=True).stdout:
+        assert time.monotonic() < deadline, left
+        time.sleep(0.1)
 
 
 @pytest.fixture
@@ -195,6 +224,14 @@ def test_the_analogy_table_has_the_paper_s_figures_beside_ours(tables):
     assert "| linf | 35.00 ± 7.07% | none | 45.68% | 1.74% |" in text, "of two seeds"
     assert "| euclidean | 30.00% | none | – | – |" in text, "a distance that the paper's table does not have"
     assert "semantic 10 of 20, syntactic 0 of 20" in text
+
+
+def test_parameters_in_figure_3_are_those_of_the_students(tables):
+    score = tables("scores").Score
+    done = score("real-trained-9", 1, 2, 232, 0.58, {"men": 0.2}, {"men": 0.7}, {"men": (100, 100)}, None, 0)
+    text = tables("figure3").table([done], [("real", "trained", 9), ("real", "fixed", 9)], 50, 8)
+    assert "D_inter = 9 | 232 | 58.0% | 1 |" in text, "with options of its own, such as --alone-own-rows"
+    assert "(Fix o), D_inter = 9 | 152 | 38.0% | not run |" in text
 
 
 @pytest.mark.parametrize(("share", "inter_dim"), [(96.0, 2400), (50, 1250), (25, 624), (10, 250)])
@@ -226,6 +263,8 @@ def test_the_epochs_of_a_student_are_all_of_one_process(tmp_path):
     script = f"""
         case=any work={tmp_path} pairs={tmp_path} teacher=''
         . {HERE}/students.sh
+        pairs_sum=pairs
+        keep_settings() {{ echo "$2" > "$1"; }}
         train_student() {{ echo "$BASHPID $2" >> "$work/log"; sleep 0.02; }}
         python() {{ touch "$4.json"; }}  # score.py CHECKPOINT SMALL_FILE RESULT
         flock() {{ sleep 0.01; command flock "$@"; }}  # time for the other one, if the lock was let go
@@ -233,7 +272,9 @@ def test_the_epochs_of_a_student_are_all_of_one_process(tmp_path):
         student one-seed1 "$epochs" &
         while [[ ! -e $work/one-seed1/epoch-9.json ]]; do student one-seed1 "$epochs"; done
         wait"""
-    assert call("bash", "-euc", script).returncode == 0
+    result = call("bash", "-euc", script)
+    assert result.returncode == 0, result.stderr
+    assert "one-seed1: another process is at it" in result.stdout
     processes, epochs = zip(*map(str.split, (tmp_path / "log").read_text().splitlines()), strict=True)
     assert "".join(epochs) == "123456789" and len(set(processes)) == 1
 

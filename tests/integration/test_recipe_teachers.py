@@ -90,6 +90,7 @@ def test_what_is_trained_is_not_trained_again_or_mixed(trained, data, tmp_path):
         (["--corpus", "nowhere"], "--corpus 'nowhere': not there"),
         (["--pairs", "nowhere"], "--pairs 'nowhere': no such folder"),
         (["--stage", "2"], "skip-gram-ns.vec: not there; run stage 1 first"),
+        (["--", "--threads", "2"], "alone: error: --threads is not for --model glove"),
         (["--", "--seed", "2", "--dim", "9"], "--dim is not for what stands behind --"),
     ],
 )
@@ -133,6 +134,9 @@ def test_tagging_compares_all_systems_with_the_paper(data, tmp_path):
         (["--students", "nowhere"], "--students: 'nowhere' must be D=FILE"),
         (["--systems", "LSTM"], "--systems must be one of FULL FULL+EMB CHAR CHAR(D), not 'LSTM'"),
         (["--seeds", "x"], "--seeds must be whole numbers above 0, not 'x'"),
+        (["--lrs", "0.001 x"], "--lrs must be a number above 0, such as 0.001, not 'x'"),
+        (["--systems", "CHAR(D)"], "--systems 'CHAR(D)' needs --students"),
+        (["--students", f"D1={__file__}"], "test_recipe_teachers.py: "),
         (["--grid", "maybe"], "--grid must be one of yes no"),
         (["--", "--seed", "9"], "--seed is not for what stands behind --"),
     ],

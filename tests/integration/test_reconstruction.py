@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 import torch
 from commands import USER_DIR, run, start, weights
+from fairseq.data.data_utils import numpy_seed
 from fairseq_cli import train as fairseq_train
 
 from alone_fairseq.cli import main
 from alone_fairseq.errors import FatalUserError
 from alone_fairseq.reconstruction.student_file import load_student
+from alone_fairseq.reconstruction.task import TeacherDataset
 from alone_fairseq.vectors import Vectors, read_vectors, write_vectors
 
 WORDS = [first + second + end for first in "abcd" for second in "xyz" for end in ("", "s", "ing", "est")] + [
@@ -182,6 +184,26 @@ def test_bad_settings_get_one_line(teacher, tmp_path, line, message):
     with pytest.raises(FatalUserError, match=message) as error:
         train(teacher, tmp_path, f"--no-save {line}")
     assert "\n" not in str(error.value)
+
+
+def test_without_a_teacher_there_is_one_line(tmp_path):
+    line = f"--save-dir {tmp_path} --user-dir {USER_DIR} --task embedding_reconstruction --cpu --no-save"
+    line += " --criterion embedding_reconstruction --arch student_alone --optimizer adam --lr 0.1 --batch-size 4"
+    with pytest.raises(FatalUserError, match="--teacher is missing: the file of vectors"):
+        run(fairseq_train, line)
+
+
+def test_each_epoch_has_batches_of_its_own():
+    """Mini-batches are drawn at random (ALONE, Section 3.1)."""
+    dataset = TeacherDataset(np.ones((40, 3), dtype=np.float32))
+    epochs = []
+    for seed in (1, 2):
+        with numpy_seed(seed):
+            batches = dataset.batch_by_size(dataset.ordered_indices(), max_sentences=8)
+        assert sorted(np.concatenate(batches)) == list(range(40))
+        epochs.append({frozenset(batch) for batch in batches})
+    assert not epochs[0] & epochs[1]
+    assert frozenset(range(8)) not in epochs[0] | epochs[1]
 
 
 def test_flags_that_a_student_does_not_have_are_named(teacher, tmp_path):

@@ -213,6 +213,8 @@ def test_a_trained_student_is_where_training_begins(files, data):
     tagging.train(data, student, TaggerSettings(lr=1e-12, epochs=1, dropout=0.25))
     assert all(torch.allclose(before[name], tensor, atol=1e-8) for name, tensor in student.state_dict().items())
     assert student.states.dropout.p == 0.25
+    attentive = build_student(StudentConfig(student="ngram-attention"), sorted(data.counts), 12)
+    assert Tagger(data, attentive, None, TaggerSettings(dropout=0.25)).student.attention.dropout == 0.25
     tagging.train(data, student, TaggerSettings(epochs=1))
     assert any(not torch.allclose(before[name], tensor) for name, tensor in student.state_dict().items())
 

@@ -133,6 +133,7 @@ def test_bad_files_get_one_line(file, name):
         ({"words": WORDS}, "must hold the arrays words and vectors, not words"),
         ({"words": WORDS[:3], "vectors": MATRIX}, "words must be V strings and vectors V x d floats"),
         ({"words": WORDS, "vectors": MATRIX[0]}, "words must be V strings and vectors V x d floats"),
+        ({"words": np.array("a"), "vectors": MATRIX}, "words must be V strings and vectors V x d floats"),
         ({"words": np.array(WORDS, dtype=object), "vectors": MATRIX}, "holds objects, which are not loaded"),
         ({"words": ["a", "b", "a", "c"], "vectors": MATRIX}, "word 3: the word 'a' is there already, in word 1"),
         ({"words": WORDS, "vectors": np.full((4, 3), np.nan)}, "word 1: the vector of 'the'"),

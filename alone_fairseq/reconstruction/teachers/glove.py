@@ -2,10 +2,10 @@
 
     J = sum over X_ij > 0 of f(X_ij) (w_i . c_j + b_i + b'_j - log X_ij)^2,   f(x) = min(1, (x / x_max)^(3/4))
 
-by AdaGrad. The steps are those of the authors' program, which sums the squares of gradients times the learning
-rate, beginning with 1. It goes from cell to cell; here it is batches of cells, in which no word has more than a
-few on average: with many at once, each with its error before the step, J grows without end. The vector of a word
-is w + c.
+by AdaGrad. The steps are as long as those of the authors' program, which sums the squares of gradients times the
+learning rate, beginning with 1; a step's own are in the sum here, and there from the next step on. It goes from
+cell to cell; here it is batches of cells, in which no word has more than a few on average: with many at once, each
+with its error before the step, J grows without end. The vector of a word is w + c.
 """
 
 from collections.abc import Callable
