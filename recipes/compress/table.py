@@ -3,7 +3,6 @@
 Each is compared with the lookup of the same seed, the original, by the paired bootstrap of sacreBLEU.
 """
 
-import argparse
 import logging
 import sys
 from pathlib import Path
@@ -11,6 +10,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "lib"))
 
 from results import Run, against_lookup, finished_runs, markdown, read_lines, signatures
+
+from alone_fairseq.cli import Parser
 
 FROM_THE_START = {
     "lookup": "lookup, the original",
@@ -58,7 +59,7 @@ def row(run: Run, runs: list[Run], references: list[str]) -> tuple:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, epilog="example: python recipes/compress/table.py")
+    parser = Parser(description=__doc__, epilog="example: python recipes/compress/table.py")
     parser.add_argument("--work", type=Path, default="work/compress", help="that of run.sh (work/compress)")
     parser.add_argument("--original", type=Path, default="work/multi30k", help="that of run.sh (work/multi30k)")
     parser.add_argument("--seed", type=int, default=1, help="of the runs (1)")

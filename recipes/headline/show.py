@@ -1,16 +1,16 @@
 """A dozen texts with their headlines at each length, to read."""
 
-import argparse
 import sys
 from pathlib import Path
 
+from alone_fairseq.cli import Parser
 from alone_fairseq.cli.arguments import positive
 from alone_fairseq.errors import UserError
 from alone_fairseq.lines import read_lines
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description=__doc__, epilog="example: python recipes/headline/show.py --run real_512-lrpe_pe-seed1"
     )
     parser.add_argument("--work", type=Path, default="work/headline", help="of run.sh (work/headline)")

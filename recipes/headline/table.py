@@ -3,7 +3,6 @@
 Each row is compared with the lookup of the same seed and length control, by the paired bootstrap.
 """
 
-import argparse
 import io
 import json
 import logging
@@ -23,6 +22,7 @@ from score import KINDS
 
 from alone_fairseq.checkpoint.contents import Contents, read_contents
 from alone_fairseq.checkpoint.files import replacing
+from alone_fairseq.cli import Parser
 from alone_fairseq.cli.plot import draw, read_curve
 from alone_fairseq.errors import UserError
 from alone_fairseq.evaluation.bootstrap import p_value
@@ -187,7 +187,7 @@ def figure_4(runs: list[Run], file) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description=__doc__, epilog="example: python recipes/headline/table.py --work work/headline --set duc2004"
     )
     parser.add_argument("--work", type=Path, default="work/headline", help="of run.sh (work/headline)")

@@ -3,7 +3,6 @@
 Each system is compared with the lookup of the same seed by the paired bootstrap of sacreBLEU.
 """
 
-import argparse
 import logging
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "lib"))
 from results import NOT_RUN, Run, against_lookup, finished_runs, markdown, plot_by_size, read_lines, signatures
 
 from alone_fairseq.checkpoint.files import replacing
+from alone_fairseq.cli import Parser
 
 SYSTEMS = {
     "lookup": "lookup",
@@ -56,7 +56,7 @@ def table(runs: list[Run], references: list[str]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description=__doc__, epilog="example: python recipes/multi30k/table.py --plot work/multi30k/bleu.png"
     )
     parser.add_argument("--work", type=Path, default="work/multi30k", help="the recipe's --work (work/multi30k)")

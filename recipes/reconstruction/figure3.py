@@ -1,12 +1,12 @@
 """Figure 3 of the ALONE paper: rho of the students and, as a dashed line, of the teacher; and its numbers."""
 
-import argparse
 from pathlib import Path
 
 from scores import NOT_RUN, Score, found_pairs, markdown, mean, over_seeds, read_scores, shown
 
 from alone_fairseq.charts import charts
 from alone_fairseq.checkpoint.files import replacing
+from alone_fairseq.cli import Parser
 from alone_fairseq.sizes import alone_parameters
 from alone_fairseq.vectors import read_vectors
 
@@ -64,7 +64,7 @@ def plot(scores: list[Score], sets: list[str], file) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description=__doc__, epilog="example: python recipes/reconstruction/figure3.py --work work/figure3"
     )
     parser.add_argument("--work", type=Path, default="work/figure3", help="the recipe's --work (work/figure3)")

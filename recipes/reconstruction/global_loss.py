@@ -1,6 +1,5 @@
 """Table 1 of Ohashi et al. 2020: mean rho and size of students, with the local loss and with the global loss."""
 
-import argparse
 from pathlib import Path
 
 from scores import (
@@ -19,6 +18,7 @@ from scores import (
 
 from alone_fairseq.charts import charts
 from alone_fairseq.checkpoint.files import replacing
+from alone_fairseq.cli import Parser
 
 NAMES = {
     "char_rnn": "Character-RNN",
@@ -129,7 +129,7 @@ def plot_epochs(by_epochs: dict[int, list[Score]], axes) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description=__doc__, epilog="example: python recipes/reconstruction/global_loss.py --work work/global_loss"
     )
     parser.add_argument("--work", type=Path, default="work/global_loss", help="the recipe's --work")

@@ -1,6 +1,5 @@
 """Tables 1 and 2 of Stratos 2017, similarity by epochs and distance, and analogy, beside the paper's figures."""
 
-import argparse
 import json
 import re
 from collections import defaultdict
@@ -10,6 +9,7 @@ from scores import FEWEST, Score, found_pairs, larger, markdown, mean, over_seed
 
 from alone_fairseq.charts import chart
 from alone_fairseq.checkpoint.files import replacing
+from alone_fairseq.cli import Parser
 
 # Table 1: mean of WordSim-353, MEN and Rare Words, teacher 0.50.
 SIMILARITY = {
@@ -81,7 +81,7 @@ def plot(scores: list[Score], distances: list[str], epochs: list[int], file) -> 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description=__doc__, epilog="example: python recipes/reconstruction/subword.py --work work/subword"
     )
     parser.add_argument("--work", type=Path, default="work/subword", help="the recipe's --work (work/subword)")

@@ -4,7 +4,6 @@ Each row is compared with the lookup of the same seed by the paired bootstrap of
 with several of the dropouts that its file in conf/ offers, the one with the lowest validation loss counts.
 """
 
-import argparse
 import io
 import logging
 import sys
@@ -26,6 +25,7 @@ from results import (
 )
 
 from alone_fairseq.checkpoint.files import replacing
+from alone_fairseq.cli import Parser
 from alone_fairseq.cli.plot import draw, read_curve
 from alone_fairseq.errors import UserError
 
@@ -134,9 +134,7 @@ def write(path: Path, text: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog="example: python recipes/wmt_en_de/table.py --work work/wmt_en_de"
-    )
+    parser = Parser(description=__doc__, epilog="example: python recipes/wmt_en_de/table.py --work work/wmt_en_de")
     parser.add_argument("--work", type=Path, default="work/wmt_en_de", help="of run.sh (work/wmt_en_de)")
     parser.add_argument("--variants", action="store_true", help="all runs, with what sweep.sh has varied")
     arguments = parser.parse_args()
