@@ -7,9 +7,9 @@ from scores import (
     NOT_RUN,
     Score,
     found_pairs,
-    larger,
     markdown,
     mean,
+    notes,
     over_seeds,
     read_scores,
     share,
@@ -150,8 +150,8 @@ def main() -> None:
     print(f"found: {found_pairs(scores[0])}.")
     new = max(score.new for score in scores)
     print(f"ρ, all pairs: of the same sets; {new:,} of their words were not learnt.")
-    if warning := larger(scores):
-        print(warning)
+    for note in notes(scores):
+        print(note)
     if arguments.plot:
         with replacing(arguments.plot, force=True) as file:
             plot(by_epochs, file)

@@ -19,9 +19,9 @@ __all__ = [
     "NOT_RUN",
     "Score",
     "found_pairs",
-    "larger",
     "markdown",
     "mean",
+    "notes",
     "over_seeds",
     "percent",
     "read_scores",
@@ -145,15 +145,20 @@ def percent(shares: Sequence[float]) -> str:
     return f"{mean} ± {100 * stdev(shares):.2f}%" if len(shares) > 1 else f"{mean}%"
 
 
-def larger(scores: Sequence[Score]) -> str:
-    """Says it where students are no smaller than what they stand for; else nothing."""
-    names = sorted({score.name for score in scores if score.share >= 1})
-    if not names:
-        return ""
-    return (
-        f"No smaller than the teacher: {', '.join(names)}. Students of characters and n-grams hardly grow with the"
-        " number of words: they save something where the teacher has many (--words)."
-    )
+def notes(scores: Sequence[Score]) -> list[str]:
+    """To be said beside a table: that there is no mean, or that students are no smaller than the teacher."""
+    found = []
+    if not any(pairs >= FEWEST for pairs, _ in scores[0].pairs.values()):
+        found.append(
+            f"No mean: no set has {FEWEST} pairs or more whose words were learnt; rho of each set is in the"
+            " students' epoch-N.json."
+        )
+    if names := sorted({score.name for score in scores if score.share >= 1}):
+        found.append(
+            f"No smaller than the teacher: {', '.join(names)}. Students of characters and n-grams hardly grow with"
+            " the number of words: they save something where the teacher has many (--words)."
+        )
+    return found
 
 
 def found_pairs(score: Score) -> str:

@@ -5,7 +5,7 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
-from scores import FEWEST, Score, found_pairs, larger, markdown, mean, over_seeds, percent, read_scores, shown
+from scores import FEWEST, Score, found_pairs, markdown, mean, notes, over_seeds, percent, read_scores, shown
 
 from alone_fairseq.charts import chart
 from alone_fairseq.checkpoint.files import replacing
@@ -105,8 +105,8 @@ def main() -> None:
     print(f"\nMean rho of the same sets, all pairs; {scores[0].new:,} of their words were not learnt\n")
     print(similarity(scores, distances, epochs, "mean_everywhere"))
     print(f"\n{scores[0].parameters:,} parameters, {scores[0].share:.1%} of the teacher's values.")
-    if warning := larger(scores):
-        print(warning)
+    for note in notes(scores):
+        print(note)
     if arguments.plot:
         with replacing(arguments.plot, force=True) as file:
             plot(scores, distances, epochs, file)

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -320,4 +321,9 @@ def test_means_and_deviations_over_seeds(tables, tmp_path):
     (last,) = (score for score in module.read_scores(tmp_path) if score.seed == 10)
     assert last.mean_everywhere == pytest.approx(0.3) and last.new == 7, "the same sets as in mean_rho"
     assert module.over_seeds([], lambda score: 1.0) == "not run"
+    assert module.notes(scores) == []
+    (note,) = module.notes([replace(last, pairs={"few": (99, 120)})])
+    assert "no set has 100 pairs or more" in note
+    (note,) = module.notes([replace(last, share=1.1)])
+    assert "No smaller than the teacher: real-trained-9." in note
     assert module.share(0.3, 0.6) == "50.0%" and module.share(0.3, -0.6) == "–"
