@@ -239,9 +239,9 @@ def test_rows_of_table_3_have_the_paper_s_settings(arguments, flags):
 
 
 def test_what_a_dry_run_prints_can_be_pasted(tiny_data, tmp_path):
-    line = recipe("--dry-run", "--gpus", "0", *TINY, "--max-update", 1, "--no-save").stdout.strip()
+    line = recipe("--dry-run", "--gpus", "0", *TINY, "--max-update", 1).stdout.strip()
     line = f"cd {tmp_path} && {line.replace(' BIN ', f' {tiny_data} ')} --source-lang en --target-lang de"
-    line += " --task translation --max-tokens 200 --length-control none --no-length-control-pe"
+    line += " --no-save --task translation --max-tokens 200 --length-control none --no-length-control-pe"
     result = call("bash", "-c", line)
     assert result.returncode == 0 and "done training" in result.stdout, result.stderr
 
