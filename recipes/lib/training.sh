@@ -125,8 +125,8 @@ check_training() {
   not_ours --update-freq --save-dir --restore-file --no-epoch-checkpoints --cpu --distributed-world-size --ddp-backend \
     --distributed-backend --distributed-rank --distributed-port --distributed-init-method --device-id --user-dir \
     --log-format --log-interval --tensorboard-logdir --stop-time-hours --bf16 --memory-efficient-bf16 --tpu --fp16 \
-    --task --source-lang --target-lang --train-subset --valid-subset --seed --embedding --factorized-dim \
-    --alone-filter --alone-inter-dim --no-save --save-interval-updates
+    --task --source-lang --target-lang --train-subset --valid-subset --seed --embedding --alone-filter \
+    --no-save --save-interval-updates
   [[ -e $1/trained ]] || known_to_fairseq BIN "${@:2}"
 }
 
