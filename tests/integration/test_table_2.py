@@ -246,12 +246,12 @@ def test_sentencepiece_in_the_place_of_moses_and_subword_nmt(data, tmp_path):
 
 def test_two_processes_train_as_one_with_twice_the_batches(prepared):
     """Without dropout, for processes share a seed."""
-    exact = [*TINY, "--dropout", "0", "--alone-relu-dropout", "0", "--alone-inter-dim", "32"]
+    exact = [*TINY, "--alone-relu-dropout", "0", "--alone-inter-dim", "32"]
     losses, weights = [], []
     for processes, update_freq in (("1", 2), ("2", 1)):
-        options = ["--config", "real_4096", "--processes", processes, "--stop-stage", "5"]
+        options = ["--config", "real_4096", "--dropout", "0", "--processes", processes, "--stop-stage", "5"]
         recipe(prepared, *options, "--variant", f"n{processes}", tiny=exact)
-        run = prepared / f"real_4096-n{processes}-seed1"
+        run = prepared / f"real_4096-n{processes}-dropout0-seed1"
         assert f"'update_freq': [{update_freq}]" in (run / "train.log").read_text()
         losses.append(validation_losses(run))
         weights.append(last_weights(run))
