@@ -21,7 +21,8 @@ from alone_fairseq.text import TextPipeline, TextSettings
 pytestmark = [pytest.mark.recipes, pytest.mark.xdist_group("table 2")]
 
 WMT = RECIPES / "wmt_en_de"
-SETTINGS = ["--size", "small", "--bpe-size", "60", "--gpus", "0", "--processes", "2", "--workers", "2"]
+OF_PIECES = ["--size", "small", "--gpus", "0", "--processes", "2", "--workers", "2"]
+SETTINGS = [*OF_PIECES, "--bpe-size", "60"]
 EPOCHS = 6
 TINY = shlex.split(
     f"""-- --encoder-embed-dim 16 --decoder-embed-dim 16 --encoder-layers 1 --decoder-layers 1
@@ -309,7 +310,10 @@ def preprocessed(folder: Path, text: Path) -> Path:
 def test_the_preprocessed_set_is_taken_as_it_is(finished, data, tmp_path):
     work = tmp_path / "work"
     given = preprocessed(tmp_path / "given", finished / "text")
-    recipe(work, "--data-dir", given, "--stop-stage", "4", tiny=())
+    line = [WMT / "run.sh", "--work", work, "--data-dir", given, "--stop-stage", "4"]
+    assert "--bpe-size 60 is not for text that is split into pieces already" in refusal(call(*line, *SETTINGS))
+    result = call(*line, *OF_PIECES)
+    assert result.returncode == 0, result.stderr
     for name in ("dict.en.txt", "train.en-de.de.bin", "valid.en-de.en.bin"):
         assert (work / "bin" / name).read_bytes() == (finished / "bin" / name).read_bytes()
     assert (work / "clean/raw/newstest2014.en").read_text() == (data / "newstest2014.en").read_text()
@@ -326,7 +330,7 @@ def test_pieces_of_another_vocabulary_are_refused(finished, tmp_path):
     words = path.read_text().replace("\n", " \n ").split(" ")
     kept = [word if n % 20 or word == "\n" else "Слово" for n, word in enumerate(words)]
     path.write_text(" ".join(kept).replace(" \n ", "\n"))
-    line = refusal(call(WMT / "run.sh", "--work", tmp_path / "work", "--data-dir", given, *SETTINGS))
+    line = refusal(call(WMT / "run.sh", "--work", tmp_path / "work", "--data-dir", given, *OF_PIECES))
     assert re.search(r"newstest2014.de: 20 sents.* [2-9]\.\d+% replaced", line)
     assert "too many pieces that are not in the dictionary" in line
     assert not (tmp_path / "work" / "bin").exists()
@@ -335,7 +339,7 @@ def test_pieces_of_another_vocabulary_are_refused(finished, tmp_path):
 def test_codes_of_another_vocabulary_are_refused(finished, tmp_path):
     given = preprocessed(tmp_path / "given", finished / "text")
     work, codes = tmp_path / "work", given / "bpe.32000"
-    line = ["--work", work, "--data-dir", given, *SETTINGS, "--stop-stage", "4"]
+    line = ["--work", work, "--data-dir", given, *OF_PIECES, "--stop-stage", "4"]
     merges = codes.read_text().splitlines()
     for content, message in (
         ("\n".join(merges[:31]), "bpe.32000 does not make the pieces of newstest2013.en: "),
