@@ -80,13 +80,13 @@ def read_exceptions(paths: Iterable[str | os.PathLike]) -> dict[str, str]:
     """
     exceptions = {}
     for path in sorted(map(Path, paths), key=lambda path: (path.name, path)):
-        with open(path, encoding="utf-8", errors="replace") as lines:
-            number = 0
-            for number, line in enumerate(lines, 1):
-                words = line.split()
-                if len(words) < 2:
-                    raise UserError(f"{path}: line {number}: not WordNet's format, a form and its base forms")
-                exceptions[words[0]] = words[1]
-            if not number:
-                raise UserError(f"{path}: is empty; it must be a list of WordNet's, as noun.exc is")
+        with open(path, encoding="utf-8", errors="replace") as file:
+            lines = list(file)
+        if not lines:
+            raise UserError(f"{path}: is empty; it must be a list of WordNet's, as noun.exc is")
+        for number, line in enumerate(lines, 1):
+            words = line.split()
+            if len(words) < 2:
+                raise UserError(f"{path}: line {number}: not WordNet's format, a form and its base forms")
+            exceptions[words[0]] = words[1]
     return exceptions

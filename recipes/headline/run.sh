@@ -209,7 +209,6 @@ fi
 if run_stage 5 "train, $run/train.log" "$run/trained"; then
   keep_settings "$run/settings" "$run_settings"
   rm -f "$run/averaged.pt"  # of a training that is taken up again
-  new_log "$run" "$run/train.log"
   train "$bin" "$run" "${settings[@]}" "${limit[@]}"
   end_training "$run"
 fi

@@ -102,7 +102,9 @@ def finished_runs(work: Path, test: str, length: str) -> list[Run]:
     runs = []
     for folder in work.iterdir() if work.is_dir() else ():
         name = RUN.fullmatch(folder.name)
-        if name and (folder / f"{test}-{'free' if name[2] == 'none' else length}.scored").exists():
+        scored = name and f"{test}-{'free' if name[2] == 'none' else length}.scored"
+        # While a training is taken up again there is no averaged.pt.
+        if name and all((folder / needed).exists() for needed in (scored, "averaged.pt")):
             contents, state = read_contents(folder / "averaged.pt")
             minutes = state["extra_state"]["previous_training_time"] / 60
             runs.append(Run(folder, name[1], name[2], int(name[3]), contents, minutes))

@@ -48,8 +48,8 @@ count_devices() {
 # precision, or PROCESSES on CPUs. With several, torchrun starts them. MACHINE is this one's number, from 0 on;
 # HEAD the address of number 0, with a port.
 use_devices() {
-  local gpus=$1 machines=${3:-1} machine=${4:-0} head=${5:-} count
-  count=$((gpus ? gpus : $2))
+  local gpus=$1 machines=${3:-1} machine=${4:-0} head=${5:-} count each
+  count=$((gpus ? gpus : $2)) each=$((count / machines))  # processes of all machines, and of each
   if ((gpus)); then
     device=(--fp16)
   else
@@ -68,14 +68,14 @@ use_devices() {
   # Each process reads the checkpoint: one that is sent to the others by fairseq is refused by torch.load.
   device+=(--ddp-backend legacy_ddp --load-checkpoint-on-all-dp-ranks)
   ((gpus)) || device+=(--distributed-backend gloo)
-  launch=(torchrun --nproc-per-node $((count / machines)))
+  launch=(torchrun --nproc-per-node "$each")
   if ((machines > 1)); then
     launch+=(--nnodes "$machines" --node-rank "$machine" --master-addr "${head%:*}" --master-port "${head##*:}")
   else
     launch+=(--standalone)
   fi
   launch+=(--no-python "$lib/worker.sh")
-  ((gpus)) || export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((($(nproc) + count / machines - 1) / (count / machines)))}
+  ((gpus)) || export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((($(nproc) + each - 1) / each))}
 }
 
 # What all trainings have. Sentences longer than the model allows are left out with a warning; fairseq's default is an
@@ -97,19 +97,19 @@ show_training() {
 # train BIN RUN ARGUMENT...: fairseq-train on what `use_devices` has chosen, or else on one GPU, or without one. It
 # goes on from the newest epoch: checkpoint_last.pt is a copy, which a kill can cut short. RUN/train.log grows.
 train() {
-  local bin=$1 run=$2 user_dir newest
+  local bin=$1 run=$2 told=${log:-$2/train.log} user_dir newest
   [[ -z ${by_default:-} || ${size:?} == small ]] ||
     die "no GPU is found, and --size $size takes months without; --gpus 0 trains on the CPU all the same"
   user_dir=$(alone user-dir)
   newest=$(epoch_checkpoints "$run" | tail -n 1)
+  # Where nothing is left of a training to go on from, its own log is put aside: curves are of one training.
+  if [[ -z $newest && ${told%/*} == "$run" && -e $told ]]; then
+    cat "$told" >> "$told.before"
+    rm "$told"
+  fi
   [[ -n ${launch:-} ]] || use_devices $(($(count_gpus) > 0)) 1
   "${launch[@]}" "$bin" --user-dir "$user_dir" "${@:3}" "${device[@]}" "${common[@]}" \
-    --save-dir "$run/checkpoints" ${newest:+--restore-file "$newest"} 2>&1 | tee -a "${log:-$run/train.log}"
-}
-
-# new_log RUN LOG: where nothing is left of a training to go on from, its log is put aside: curves are of one training.
-new_log() {
-  [[ -n $(epoch_checkpoints "$1") || ! -e $2 ]] || mv "$2" "$2.before"
+    --save-dir "$run/checkpoints" ${newest:+--restore-file "$newest"} 2>&1 | tee -a "$told"
 }
 
 # end_training RUN: it has ended, and there is something to average.

@@ -38,8 +38,7 @@ choose_teacher() {
 
 # side_by_side JOBS FUNCTION: call the function in several processes; each takes the students that are left.
 side_by_side() {
-  local job failed=0 user_dir device=(--cpu)
-  processes=()
+  local job failed=0 processes=() user_dir device=(--cpu)
   user_dir=$(alone user-dir)
   if python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then
     device=(--distributed-world-size 1)

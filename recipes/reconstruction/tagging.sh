@@ -71,15 +71,14 @@ settings="epochs $epochs"$'\n'"tag_column $tag_column"$'\n'"lrs $lrs"$'\n'"grid 
 for file in "$teacher" "${sets[1]}" "${sets[3]}" "${sets[5]}"; do
   settings+=$'\n'"${file##*/} $(cksum < "$file")"
 done
-same_settings "$work/settings" "$settings"
+declare -A kept=(["$work/settings"]=$settings)
 for one in "${taught[@]}"; do
-  same_settings "$work/CHAR(${one%%=*}).settings" "student $(cksum < "${one#*=}")"
+  kept["$work/CHAR(${one%%=*}).settings"]="student $(cksum < "${one#*=}")"
 done
+for file in "${!kept[@]}"; do same_settings "$file" "${kept[$file]}"; done
 dim=$(python "$recipes/reconstruction/check_vectors.py" "$teacher" "${taught[@]#*=}") || exit
-[[ -e $work/settings ]] || keep_settings "$work/settings" "$settings"
-for one in "${taught[@]}"; do
-  file="$work/CHAR(${one%%=*}).settings"
-  [[ -e $file ]] || keep_settings "$file" "student $(cksum < "${one#*=}")"
+for file in "${!kept[@]}"; do
+  [[ -e $file ]] || keep_settings "$file" "${kept[$file]}"
 done
 
 # tag OUTPUT TITLE OPTION...: one training, unless its result is there.

@@ -68,11 +68,12 @@ command_of() {
     "${more[@]}" "${rest[@]}" --output "$2")
 }
 
-# What stands behind -- may be for some models only: better to hear of it before the first one is trained.
-for model in "${names[@]}"; do
-  command_of "$model" "$work/$model.vec"
-  ((${#rest[@]} == 0)) || python "$recipes/reconstruction/check_command.py" "${command[@]}" || exit
-done
+if ((${#rest[@]})); then  # it may be for some models only: better to hear of that before the first one is trained
+  for model in "${names[@]}"; do
+    command_of "$model" "$work/$model.vec"
+    python "$recipes/reconstruction/check_command.py" "${command[@]}" || exit
+  done
+fi
 
 # settings_of MODEL: what its vectors depend on.
 settings_of() {

@@ -115,7 +115,7 @@ row_arguments "$config"
 run=$work/$config${variant:+-$variant}-seed$seed
 settings=("${row[@]}" "${base[@]}" "${optimisation[@]}" --keep-last-epochs "$average" --seed "$seed" "${rest[@]}")
 if [[ -z $dry_run ]] && ((machine)); then  # the others do no more than help in the training
-  ((stage <= 5 && 5 <= stop_stage)) || exit 0
+  in_stage 5 || exit 0
   stage=5 stop_stage=5
 fi
 if [[ -n $dry_run ]] || ((5 <= stop_stage)); then
@@ -221,7 +221,6 @@ fi
 if run_stage 5 "train, $log" "$run/trained"; then
   ((machine)) || keep_settings "$run/settings" "$run_settings"
   ((machine)) || rm -f "$run/averaged.pt"  # of a training that is taken up again
-  new_log "$run" "$log"
   train "$bin" "$run" --tensorboard-logdir "$run/tensorboard" "${settings[@]}" "${limit[@]}"
   ((machine)) || end_training "$run"
 fi
