@@ -6,13 +6,14 @@ import pytest
 from commands import RECIPES, call, fake, refusal
 
 
-def test_a_run_that_is_trained_again_is_not_in_the_table(tmp_path):
+def test_a_run_that_is_trained_again_is_not_in_the_table(tmp_path, monkeypatch):
     (tmp_path / "lookup-seed1").mkdir()
     (tmp_path / "lookup-seed1" / "newstest2014.bleu").touch()
     finished = runpy.run_path(str(RECIPES / "lib" / "results.py"))["finished_runs"]
     assert finished(tmp_path, ["lookup"], "newstest2014") == []
     (tmp_path / "lookup-lrpe_pe-seed1").mkdir()
     (tmp_path / "lookup-lrpe_pe-seed1" / "test-75.scored").touch()
+    monkeypatch.syspath_prepend(str(RECIPES / "headline"))
     of_headlines = runpy.run_path(str(RECIPES / "headline" / "table.py"))["finished_runs"]
     assert of_headlines(tmp_path, "test", "75") == []
 
