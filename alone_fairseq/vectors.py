@@ -10,7 +10,6 @@ All but the last may be compressed by gzip or xz. ``read_vectors`` finds out whi
 
 import os
 import re
-import zipfile
 from array import array
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
@@ -200,8 +199,10 @@ def _read_npz(path, limit):
             words, matrix = arrays["words"], arrays["vectors"]
     except UserError:
         raise
-    except (ValueError, zipfile.BadZipFile, OSError) as error:
-        raise UserError(f"{path}: damaged, or holds objects, which are not loaded: {error}") from error
+    except Exception as error:  # what NumPy, zipfile and zlib raise for damaged bytes has no common class
+        raise UserError(
+            f"{path}: damaged, or holds objects, which are not loaded: {' '.join(str(error).split())}"
+        ) from error
     if words.dtype.kind != "U" or matrix.dtype.kind != "f" or matrix.ndim != 2 or words.shape != matrix.shape[:1]:
         raise UserError(
             f"{path}: words must be V strings and vectors V x d floats, not {words.dtype} {words.shape} and"

@@ -133,6 +133,10 @@ def export_student(arguments):
         raise UserError("a student is no Transformer; export it --to vectors or --to safetensors")
     if arguments.words and arguments.to != "vectors":
         raise UserError("--words is for --to vectors")
+    if arguments.to == "safetensors" and arguments.output.suffix != ".safetensors":
+        raise UserError(
+            f"--output {arguments.output}: must end in .safetensors, by which the file is known for a student"
+        )
     student = load_student(arguments.checkpoint)
     if arguments.to == "vectors":
         student_files.write_vectors(student, arguments.words, arguments.output, arguments.force)

@@ -215,10 +215,15 @@ if run_stage 5 "train, $run/train.log" "$run/trained"; then
 fi
 
 averaged=$run/averaged.pt
-if run_stage 6 "average" "$averaged"; then
+if run_stage 6 "average, or take the best" "$averaged"; then
   need 5 "$run/trained"
   rm -f "$run"/{test,duc2003,duc2004}-*  # of an older model
-  average_newest "$run" "$average" "$averaged"
+  if [[ $size == small ]]; then  # its rate ends at 0, mostly within an epoch: the last weights are the best
+    cp "$run/checkpoints/checkpoint_best.pt" "$averaged.tmp"
+    publish "$averaged"
+  else
+    average_newest "$run" "$average" "$averaged"
+  fi
 fi
 
 outputs=$lengths

@@ -57,6 +57,7 @@ one_of() {
 # each_of NAME CHOICE...: the same for several words, with spaces between them.
 each_of() {
   local word
+  [[ ${!1} == *[![:space:]]* ]] || die "--${1//_/-} must be some of ${*:2}"
   for word in ${!1}; do chosen "$1" "$word" "${@:2}"; done
 }
 
@@ -69,11 +70,12 @@ numbers() {
   done
 }
 
-# number_lists NAME...: the same for several numbers, with spaces between them.
+# number_lists NAME...: the same for several numbers, with spaces between them; none at all only where nothing is.
 number_lists() {
   local name each values
   for name; do
     values=${name%!}
+    [[ -z ${!values} || ${!values} == *[![:space:]]* ]] || die "--${values//_/-} must be whole numbers, not blank"
     for each in ${!values}; do whole "${name%!}" "$name" "whole numbers" "$each"; done
   done
 }

@@ -58,6 +58,7 @@ each_of bases trained fixed
 [[ $shares != none ]] || shares=
 [[ $inter_dims != none ]] || inter_dims=
 number_lists inter_dims shares seeds
+[[ -n $inter_dims$shares ]] || die "--inter-dims none and --shares none leave nothing to be trained"
 . "$recipes/lib/stages.sh"
 . "$recipes/reconstruction/students.sh"
 

@@ -76,13 +76,29 @@ class Score:
 
 
 def read_scores(work: Path) -> list[Score]:
-    """All that are done, by folder and epochs."""
-    scores = []
+    """All that are done, by folder and epochs.
+
+    Those on other pairs than the recipe was last given are left out, and named on stderr: they say nothing beside
+    the rest.
+    """
+    scores, left_out = [], set()
+    given = work / "pairs.settings"
+    pairs = given.read_text() if given.exists() else None
     for path in sorted(work.glob("*-seed*/epoch-*.json")):
         folder = re.fullmatch(r"(.*)-seed(\d+)", path.parent.name)
         epochs = re.fullmatch(r"epoch-(\d+)", path.stem)
         if folder and epochs:
+            scored = path.with_suffix(".pairs")
+            if not scored.exists() or scored.read_text() != pairs:
+                left_out.add(path.parent.name)
+                continue
             scores.append(_read(path, folder[1], int(folder[2]), int(epochs[1])))
+    if left_out:
+        print(
+            f"left out, for they were scored on other pairs: {', '.join(sorted(left_out))}; asked for once more,"
+            " with their epochs, they are scored again",
+            file=sys.stderr,
+        )
     return scores
 
 

@@ -27,6 +27,7 @@ choose_teacher() {
   [[ -e $work/settings || ! -e $work/teacher ]] || die "$work: its settings are not there; choose another --work"
   same_settings "$work/settings" "$settings"
   python "$here/check_sets.py" "$pairs" ${questions:+"$questions"} || exit
+  keep_settings "$work/pairs.settings" "$pairs_sum"
   if run_stage 1 "choose words" "$work/teacher"; then
     scratch "$work/teacher"
     python "$here/choose_words.py" "$vectors" "$work/teacher.tmp" "$words" "$case"
@@ -65,7 +66,7 @@ train_grid() {
 # student NAME "EPOCHS ..." ARGUMENT...: train for so many epochs in all, growing, and score after each; 0 is what the
 # seed has made.
 #   NAME/train.log, NAME/NAME-epoch-N.safetensors the student, NAME/epoch-N.json what it reaches on the sets of pairs
-#   that NAME/epoch-N.pairs tells: on others it is scored again
+#   that NAME/epoch-N.pairs tells: on others, than which the table takes no scores, it is scored again
 student() {
   local run=$work/$1 number lock small scored
   kill -0 $$ 2> /dev/null || exit  # the recipe has been killed

@@ -54,6 +54,8 @@ not_ours --train --dev --test --tag-column --epochs --model --dim --vectors --st
 for one in "${taught[@]}"; do
   [[ $one =~ ^[A-Za-z0-9_]+=. && -r ${one#*=} ]] || die "--students: '$one' must be D=FILE, and the file must be there"
 done
+twice=$(printf '%s\n' "${taught[@]%%=*}" | sort | uniq -d | head -n 1)
+[[ -z $twice ]] || die "--students: $twice stands there twice; each student needs a name of its own"
 [[ $systems != 'CHAR(D)' || -n $students ]] || die "--systems 'CHAR(D)' needs --students"
 stage=1 stop_stage=2
 . "$recipes/lib/stages.sh"

@@ -107,6 +107,8 @@ def test_killed_while_it_writes_headlines_it_goes_on_to_the_same(tmp_path):
     assert recipe("--work", work, *line).returncode == 0
     for name in ("best", "reranked", "reranked.rouge", "best.lengths-20"):
         assert (run / f"test-20.{name}").read_text() == (whole / run.name / f"test-20.{name}").read_text()
+    best = run / "checkpoints" / "checkpoint_best.pt"
+    assert (run / "averaged.pt").read_bytes() == best.read_bytes(), "a small training is not averaged"
     (run / "averaged.pt").unlink()
     assert recipe("--work", work, "--stop-stage", 6, *line).returncode == 0
     assert not list(run.glob("test-20*"))  # they were of another model

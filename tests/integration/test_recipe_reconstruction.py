@@ -63,6 +63,11 @@ def test_figure3(data, tmp_path):
     assert "some 100 of 101" in text and "more 100 of 101" in text, "scored again"
     changed = {path.name for path, one in files(student).items() if before.get(path) != one}
     assert changed == {"epoch-2.json", "epoch-2.pairs"}, "but not trained again"
+    text = recipe(
+        "figure3", data, tmp_path, *grid[:-4], "--seeds", "2", "--epochs", "2", "--shares", "none", *SMALL
+    )
+    row = next(line for line in text.splitlines() if "| Real number, D_inter = 9 |" in line)
+    assert " | 1 | " in row and "more" not in text, "seed 1 was last scored on other pairs"
     line = ["--vectors", data / "vectors.vec", "--pairs", data / "pairs", "--work", tmp_path, "--epochs", "3"]
     refused = call(HERE / "figure3.sh", *line, *SMALL)
     assert "other settings" in refusal(refused)
@@ -144,6 +149,9 @@ def test_help_lists_all_options_and_an_example(name):
     ("name", "arguments", "message"),
     [
         ("figure3", ["--filters", "real glove"], "--filters must be one of real binary, not 'glove'"),
+        ("figure3", ["--filters", " "], "--filters must be some of real binary"),
+        ("figure3", ["--inter-dims", "none", "--shares", "none"], "leave nothing to be trained"),
+        ("figure3", ["--seeds", " "], "--seeds must be whole numbers, not blank"),
         ("figure3", ["--seeds", "1 x"], "--seeds must be whole numbers above 0, not 'x'"),
         ("subword", ["--distances", "l2"], "--distances must be one of"),
         ("global_loss", ["--students", "glove"], "--students must be one of char_rnn"),

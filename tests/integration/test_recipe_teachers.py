@@ -132,6 +132,8 @@ def test_tagging_compares_all_systems_with_the_paper(data, tmp_path):
     ("more", "message"),
     [
         (["--students", "nowhere"], "--students: 'nowhere' must be D=FILE"),
+        (["--students", f"D1={__file__} D2={__file__} D1={__file__}"], "--students: D1 stands there twice"),
+        (["--systems", " "], "--systems must be some of FULL FULL+EMB CHAR CHAR(D)"),
         (["--systems", "LSTM"], "--systems must be one of FULL FULL+EMB CHAR CHAR(D), not 'LSTM'"),
         (["--seeds", "x"], "--seeds must be whole numbers above 0, not 'x'"),
         (["--lrs", "0.001 x"], "--lrs must be a number above 0, such as 0.001, not 'x'"),

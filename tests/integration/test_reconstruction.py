@@ -235,6 +235,7 @@ def test_what_cannot_be_exported_is_refused(trained, tiny_checkpoint, tmp_path, 
     for checkpoint, line, message in (
         (student, "--to fsmt", "is no Transformer"),
         (student, "--to safetensors --words words", "--words is for --to vectors"),
+        (student, "--to safetensors", "out: must end in .safetensors"),
         (student, "--to vectors --data BIN", "--data is for Transformers"),
         (tiny_checkpoint, "--to vectors", "--data BIN is missing"),
         (tiny_checkpoint, "--to vectors --data BIN --words words", "--words is for students"),

@@ -97,6 +97,8 @@ def test_means_and_deviations_over_seeds(tables, tmp_path):
             name: {"parameters": size, "sets": sets} for name, size in (("teacher.npz", 180), ("student", 90))
         }
         (folder / "epoch-5.json").write_text(json.dumps(spaces))
+        (folder / "epoch-5.pairs").write_text("one two few")
+    (tmp_path / "pairs.settings").write_text("one two few")
     scores = sorted(module.read_scores(tmp_path), key=lambda score: score.seed)
     assert [(score.name, score.seed, score.epochs, score.share) for score in scores] == [
         ("real-trained-9", seed, 5, 0.5) for seed in (1, 2, 10)

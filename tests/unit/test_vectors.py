@@ -147,6 +147,16 @@ def test_bad_npz(tmp_path, arrays, message):
     assert "bad.npz: " in str(error.value) and message in str(error.value) and "\n" not in str(error.value)
 
 
+def test_npz_with_damage_that_numpy_does_not_expect(tmp_path):
+    np.savez(tmp_path / "bad.npz", words=WORDS, vectors=MATRIX)
+    content = bytearray((tmp_path / "bad.npz").read_bytes())
+    content[content.index(b"PK\x01\x02") + 10] = 99  # the method of compression, in the list of contents
+    (tmp_path / "bad.npz").write_bytes(content)
+    with pytest.raises(UserError, match="bad.npz: damaged, or holds objects") as error:
+        read_vectors(tmp_path / "bad.npz")
+    assert "\n" not in str(error.value)
+
+
 @pytest.mark.parametrize("word", ["new york", "", "a\tb", "a\nb"])
 def test_words_that_a_file_cannot_hold_are_not_written(tmp_path, word):
     with pytest.raises(UserError, match="has a space in it or is empty"):
