@@ -26,8 +26,8 @@ echo "training, $work/demo.log"
 "$recipes/headline/run.sh" --pairs "$pairs" --work "$work" --size small --gpus 0 --bpe-size 400 --stop-stage 6 -- \
   --encoder-embed-dim 128 --encoder-ffn-embed-dim 256 --encoder-layers 2 \
   --decoder-embed-dim 128 --decoder-ffn-embed-dim 256 --decoder-layers 2 \
-  --max-tokens 1024 --lr 3e-3 --warmup-updates 300 --total-num-update 2000 --max-update 2000 \
-  --keep-last-epochs 1 "${rest[@]}" \
+  --max-tokens 1024 --lr 3e-3 --warmup-updates 300 \
+  --max-update 2000 --keep-last-epochs 1 "${rest[@]}" \
   > "$work/demo.log" 2>&1 || die "failed, see the end of $work/demo.log"
 
 text="rescuers said on friday that 12 people were hurt when a mountain cable car came to a halt near falkental in thick fog ."

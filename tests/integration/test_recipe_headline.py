@@ -107,8 +107,6 @@ def test_killed_while_it_writes_headlines_it_goes_on_to_the_same(tmp_path):
     assert recipe("--work", work, *line).returncode == 0
     for name in ("best", "reranked", "reranked.rouge", "best.lengths-20"):
         assert (run / f"test-20.{name}").read_text() == (whole / run.name / f"test-20.{name}").read_text()
-    best = run / "checkpoints" / "checkpoint_best.pt"
-    assert (run / "averaged.pt").read_bytes() == best.read_bytes(), "a small training is not averaged"
     (run / "averaged.pt").unlink()
     assert recipe("--work", work, "--stop-stage", 6, *line).returncode == 0
     assert not list(run.glob("test-20*"))  # they were of another model
@@ -218,15 +216,14 @@ def test_pairs_that_are_not_there_or_damaged_are_refused(pairs, tmp_path):
             [
                 "--embedding alone --alone-filter real --alone-inter-dim 512 --alone-relu-dropout 0.1",
                 "--length-control lrpe --length-control-pe --arch transformer_alone_gigaword",
-                "--max-tokens 3584 --lr 0.001 --lr-scheduler inverse_sqrt --warmup-updates 4000",
-                "--dropout 0.3 --max-epoch 100",
+                "--max-tokens 3584 --lr 0.001 --warmup-updates 4000 --dropout 0.3 --max-epoch 100",
                 "--update-epoch-batch-itr True",
                 "--seed 1 --fp16 --ddp-backend legacy_ddp",
                 "--update-freq 16",
             ],
         ),
         (["--config", "binary_1024"], ["--alone-filter binary --alone-inter-dim 1024"]),
-        (["--size", "small", "--gpus", "1"], ["--total-num-update 15000", "--stop-time-hours 1"]),
+        (["--size", "small", "--gpus", "2"], ["--stop-time-hours 1"]),
         (
             ["--config", "lookup", "--control", "ldpe"],
             ["--embedding lookup --length-control ldpe --no-length-control-pe"],
