@@ -197,7 +197,7 @@ def _read_npz(path, limit):
             if not {"words", "vectors"} <= set(arrays):
                 raise UserError(f"{path}: must hold the arrays words and vectors, not {', '.join(arrays)}")
             words, matrix = arrays["words"], arrays["vectors"]
-    except UserError:
+    except (UserError, MemoryError):
         raise
     except Exception as error:  # what NumPy, zipfile and zlib raise for damaged bytes has no common class
         raise UserError(

@@ -92,6 +92,7 @@ growing() {
 # decimal NAME: the named variable must be a number above 0, such as 0.001 or 1e-3, or several of them.
 decimal() {
   local each
+  [[ ${!1} == *[![:space:]]* ]] || die "--${1//_/-} must be a number above 0, such as 0.001, not blank"
   for each in ${!1}; do
     [[ $each =~ ^[0-9]*\.?[0-9]+(e-?[0-9]+)?$ && ${each%e*} == *[1-9]* ]] ||
       die "--${1//_/-} must be a number above 0, such as 0.001, not '$each'"

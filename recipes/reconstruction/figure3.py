@@ -68,6 +68,7 @@ def main() -> None:
         description=__doc__, epilog="example: python recipes/reconstruction/figure3.py --work work/figure3"
     )
     parser.add_argument("--work", type=Path, default="work/figure3", help="the recipe's --work (work/figure3)")
+    parser.add_argument("--pairs-sum", help="pairs, as the recipe knows them (those of the newest scores)")
     parser.add_argument("--inter-dims", default="600 1200 1800 2400", metavar='"N ..."', help="rows")
     parser.add_argument("--shares", default="50 25 10", metavar='"N ..."', help="rows, per cent")
     parser.add_argument("--plot", metavar="PNG", help="picture to write, or to replace")
@@ -77,7 +78,7 @@ def main() -> None:
     if arguments.inter_dim_of:
         print(inter_dim_of(arguments.inter_dim_of, words, dim))
         return
-    scores = read_scores(arguments.work)
+    scores = read_scores(arguments.work, arguments.pairs_sum)
     if not scores:
         parser.error(f"{arguments.work}: no student is done; start with recipes/reconstruction/figure3.sh")
     wanted = [

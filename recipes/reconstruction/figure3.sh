@@ -92,5 +92,6 @@ grid() {
 train_grid
 
 if in_stage 3; then
-  python "$here/figure3.py" --work "$work" --inter-dims "$inter_dims" --shares "$shares" --plot "$work/figure3.png"
+  python "$here/figure3.py" --work "$work" --pairs-sum "$pairs_sum" --inter-dims "$inter_dims" --shares "$shares" \
+    --plot "$work/figure3.png"
 fi

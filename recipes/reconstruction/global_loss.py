@@ -133,11 +133,12 @@ def main() -> None:
         description=__doc__, epilog="example: python recipes/reconstruction/global_loss.py --work work/global_loss"
     )
     parser.add_argument("--work", type=Path, default="work/global_loss", help="the recipe's --work")
+    parser.add_argument("--pairs-sum", help="pairs, as the recipe knows them (those of the newest scores)")
     parser.add_argument("--epochs", default="50", metavar='"N ..."', help="the table is of the last (50)")
     parser.add_argument("--plot", metavar="PNG", help="picture to write, or to replace")
     arguments = parser.parse_args()
     epochs = sorted(map(int, arguments.epochs.split()))
-    done = read_scores(arguments.work)
+    done = read_scores(arguments.work, arguments.pairs_sum)
     by_epochs = {number: [score for score in done if score.epochs == number] for number in epochs}
     scores = by_epochs[epochs[-1]]
     if not scores:

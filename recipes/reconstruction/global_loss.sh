@@ -79,7 +79,7 @@ grid() {
 train_grid
 
 if in_stage 3; then
-  python "$here/global_loss.py" --work "$work" --epochs "$epochs" --plot "$work/global_loss.png"
+  python "$here/global_loss.py" --work "$work" --pairs-sum "$pairs_sum" --epochs "$epochs" --plot "$work/global_loss.png"
 fi
 
 if in_stage 4; then

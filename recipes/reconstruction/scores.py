@@ -75,31 +75,30 @@ class Score:
         return _fmean([rhos.get(name) for name, (found, _) in self.pairs.items() if found >= FEWEST])
 
 
-def read_scores(work: Path) -> list[Score]:
+def read_scores(work: Path, pairs: str | None) -> list[Score]:
     """All that are done, by folder and epochs.
 
-    Those on other pairs than the recipe was last given are left out, and named on stderr: they say nothing beside
-    the rest.
+    Args:
+        pairs: what the recipe knows its pairs by, students.sh's ``pairs_sum``; None: the newest student's.
+            Students that were scored on others are left out, and named on stderr: they say nothing beside these.
     """
-    scores, left_out = [], set()
-    given = work / "pairs.settings"
-    pairs = given.read_text() if given.exists() else None
+    done = []
     for path in sorted(work.glob("*-seed*/epoch-*.json")):
         folder = re.fullmatch(r"(.*)-seed(\d+)", path.parent.name)
         epochs = re.fullmatch(r"epoch-(\d+)", path.stem)
         if folder and epochs:
             scored = path.with_suffix(".pairs")
-            if not scored.exists() or scored.read_text() != pairs:
-                left_out.add(path.parent.name)
-                continue
-            scores.append(_read(path, folder[1], int(folder[2]), int(epochs[1])))
-    if left_out:
+            on = scored.read_text().strip() if scored.exists() else ""
+            done.append((path, on, folder[1], int(folder[2]), int(epochs[1])))
+    if pairs is None and done:
+        pairs = max(done, key=lambda student: student[0].stat().st_mtime)[1]
+    if left_out := sorted({path.parent.name for path, on, *_ in done if on != pairs}):
         print(
-            f"left out, for they were scored on other pairs: {', '.join(sorted(left_out))}; asked for once more,"
-            " with their epochs, they are scored again",
+            f"left out, for they were scored on other pairs: {', '.join(left_out)}; asked for once more, with"
+            " their epochs, they are scored again",
             file=sys.stderr,
         )
-    return scores
+    return [_read(path, *student) for path, on, *student in done if on == pairs]
 
 
 def _read(path: Path, name: str, seed: int, epochs: int) -> Score:

@@ -27,7 +27,6 @@ choose_teacher() {
   [[ -e $work/settings || ! -e $work/teacher ]] || die "$work: its settings are not there; choose another --work"
   same_settings "$work/settings" "$settings"
   python "$here/check_sets.py" "$pairs" ${questions:+"$questions"} || exit
-  keep_settings "$work/pairs.settings" "$pairs_sum"
   if run_stage 1 "choose words" "$work/teacher"; then
     scratch "$work/teacher"
     python "$here/choose_words.py" "$vectors" "$work/teacher.tmp" "$words" "$case"
@@ -80,6 +79,7 @@ student() {
       echo "$(date +%H:%M) $1, $number epochs"
       small=$run/$1-epoch-$number.safetensors
       [[ -e $small ]] || train_student "$run" "$number" "${@:3}"
+      rm -f "$scored"  # until all of the new scores are there
       python "$here/score.py" "$run/checkpoints/checkpoint_last.pt" "$small" "$run/epoch-$number" "$teacher" \
         "$case" "$pairs"/*
       keep_settings "$scored" "$pairs_sum"

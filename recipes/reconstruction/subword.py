@@ -85,6 +85,7 @@ def main() -> None:
         description=__doc__, epilog="example: python recipes/reconstruction/subword.py --work work/subword"
     )
     parser.add_argument("--work", type=Path, default="work/subword", help="the recipe's --work (work/subword)")
+    parser.add_argument("--pairs-sum", help="pairs, as the recipe knows them (those of the newest scores)")
     parser.add_argument("--distances", default=" ".join(SIMILARITY), metavar='"NAME ..."', help="rows")
     parser.add_argument("--epochs", default="0 10 20 30 50", metavar='"N ..."', help="columns")
     parser.add_argument("--plot", metavar="PNG", help="picture to write, or to replace")
@@ -93,7 +94,9 @@ def main() -> None:
     if arguments.analogy:
         print(f"\nAnalogy\n\n{analogy(json.loads(arguments.analogy.read_text()))}")
         return
-    scores = [score for score in read_scores(arguments.work) if score.name.startswith("plain-")]
+    scores = [
+        score for score in read_scores(arguments.work, arguments.pairs_sum) if score.name.startswith("plain-")
+    ]
     if not scores:
         parser.error(f"{arguments.work}: no student is done; start with recipes/reconstruction/subword.sh")
     distances, epochs = arguments.distances.split(), sorted(map(int, arguments.epochs.split()))

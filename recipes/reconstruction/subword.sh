@@ -101,7 +101,8 @@ trained_files() {
 train_grid
 
 if in_stage 3; then
-  python "$here/subword.py" --work "$work" --distances "$distances" --epochs "$epochs" --plot "$work/similarity.png"
+  python "$here/subword.py" --work "$work" --pairs-sum "$pairs_sum" --distances "$distances" --epochs "$epochs" \
+    --plot "$work/similarity.png"
 fi
 
 if [[ -n $questions ]] && in_stage 4; then

@@ -56,7 +56,7 @@ for one in "${taught[@]}"; do
 done
 twice=$(printf '%s\n' "${taught[@]%%=*}" | sort | uniq -d | head -n 1)
 [[ -z $twice ]] || die "--students: $twice stands there twice; each student needs a name of its own"
-[[ $systems != 'CHAR(D)' || -n $students ]] || die "--systems 'CHAR(D)' needs --students"
+[[ $systems != 'CHAR(D)' || ${#taught[@]} -gt 0 ]] || die "--systems 'CHAR(D)' needs --students"
 stage=1 stop_stage=2
 . "$recipes/lib/stages.sh"
 

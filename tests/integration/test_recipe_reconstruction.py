@@ -158,6 +158,7 @@ def test_help_lists_all_options_and_an_example(name):
         ("subword", ["--epochs", "10 5"], "--epochs must grow, but 5 comes after 10"),
         ("subword", ["--dropout", "1.0"], "--dropout must be a number from 0 to below 1, such as 0.1, not '1.0'"),
         ("global_loss", ["--lr", "x"], "--lr must be a number above 0, such as 0.001, not 'x'"),
+        ("global_loss", ["--lr", " "], "--lr must be a number above 0, such as 0.001, not blank"),
         ("global_loss", ["--lr", "0.0"], "--lr must be a number above 0"),
         ("global_loss", ["--grid", "1"], "unknown option '--grid'"),
         ("global_loss", ["--", "--no-save"], "--no-save is not for what stands behind --"),

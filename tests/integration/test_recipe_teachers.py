@@ -133,6 +133,7 @@ def test_tagging_compares_all_systems_with_the_paper(data, tmp_path):
     [
         (["--students", "nowhere"], "--students: 'nowhere' must be D=FILE"),
         (["--students", f"D1={__file__} D2={__file__} D1={__file__}"], "--students: D1 stands there twice"),
+        (["--systems", "CHAR(D)", "--students", " "], "--systems 'CHAR(D)' needs --students"),
         (["--systems", " "], "--systems must be some of FULL FULL+EMB CHAR CHAR(D)"),
         (["--systems", "LSTM"], "--systems must be one of FULL FULL+EMB CHAR CHAR(D), not 'LSTM'"),
         (["--seeds", "x"], "--seeds must be whole numbers above 0, not 'x'"),

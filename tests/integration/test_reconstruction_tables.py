@@ -86,7 +86,7 @@ def test_no_more_vectors_are_read_than_are_learnt(tables, tmp_path):
         choose(tmp_path / "more.txt", None, True)
 
 
-def test_means_and_deviations_over_seeds(tables, tmp_path):
+def test_means_and_deviations_over_seeds(tables, tmp_path, capsys):
     module = tables("scores")
     for seed, rho in ((1, 0.2), (2, 0.4), (10, None)):
         folder = tmp_path / f"real-trained-9-seed{seed}"
@@ -98,8 +98,7 @@ def test_means_and_deviations_over_seeds(tables, tmp_path):
         }
         (folder / "epoch-5.json").write_text(json.dumps(spaces))
         (folder / "epoch-5.pairs").write_text("one two few")
-    (tmp_path / "pairs.settings").write_text("one two few")
-    scores = sorted(module.read_scores(tmp_path), key=lambda score: score.seed)
+    scores = sorted(module.read_scores(tmp_path, "one two few"), key=lambda score: score.seed)
     assert [(score.name, score.seed, score.epochs, score.share) for score in scores] == [
         ("real-trained-9", seed, 5, 0.5) for seed in (1, 2, 10)
     ]
@@ -110,8 +109,15 @@ def test_means_and_deviations_over_seeds(tables, tmp_path):
     assert module.over_seeds(scores[:1], lambda score: score.mean_rho) == "0.400"
     rhos = {"one": {"rho": 0.4}, "two": {"rho": 0.2}, "few": {"rho": 0.9}}
     (folder / "epoch-5-all.json").write_text(json.dumps({"student": {"sets": rhos, "out_of_vocabulary": 7}}))
-    (last,) = (score for score in module.read_scores(tmp_path) if score.seed == 10)
+    (last,) = (score for score in module.read_scores(tmp_path, None) if score.seed == 10)
     assert last.mean_everywhere == pytest.approx(0.3) and last.new == 7, "the same sets as in mean_rho"
+    (folder / "epoch-5.pairs").write_text("one two")
+    assert [score.seed for score in module.read_scores(tmp_path, "one two")] == [10], (
+        "the others are of other pairs"
+    )
+    assert capsys.readouterr().err.startswith(
+        "left out, for they were scored on other pairs: real-trained-9-seed1, "
+    )
     assert module.over_seeds([], lambda score: 1.0) == "not run"
     assert module.notes(scores) == []
     (note,) = module.notes([replace(last, pairs={"few": (99, 120)})])
