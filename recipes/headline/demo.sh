@@ -23,7 +23,8 @@ if [[ ! -e $pairs ]]; then
   publish "$pairs"
 fi
 echo "training, $work/demo.log"
-"$recipes/headline/run.sh" --pairs "$pairs" --work "$work" --size small --gpus 0 --bpe-size 400 --stop-stage 6 -- \
+"$recipes/headline/run.sh" --pairs "$pairs" --work "$work" --size small --gpus 0 --bpe-size 400 --lead-epochs 0 \
+  --stop-stage 6 -- \
   --encoder-embed-dim 128 --encoder-ffn-embed-dim 256 --encoder-layers 2 \
   --decoder-embed-dim 128 --decoder-ffn-embed-dim 256 --decoder-layers 2 \
   --max-tokens 1024 --lr 3e-3 --warmup-updates 300 \

@@ -16,7 +16,9 @@
 #   --keep-digits       of Gigaword: do not write # for digits
 #   --no-unk            of Gigaword: keep words seen fewer than five times
 #   --words N           cut texts to so many words (all; small: 40)
-#   --bpe-size N        merges of BPE for the texts (16000; small: 8200)
+#   --bpe-size N        merges of BPE for the texts (16000; small: 4000)
+#   --lead-epochs N     of the training, the first ones: on the beginnings of the texts, so that it learns to read
+#                       (0; small: 1)
 #   --lengths "N ..."   wanted lengths, in characters (30 50 75)
 #   --workers N         processes that prepare the text (all cores)
 #   --gpus N            of this machine; 0: CPU (all)
@@ -44,6 +46,7 @@ keep_digits=
 no_unk=
 words=
 bpe_size=
+lead_epochs=
 lengths="30 50 75"
 workers=$(nproc)
 gpus=
@@ -72,25 +75,27 @@ valid_size=8000 test_size=2000  # of Gigaword
 # The same recipe in miniature.
 small() {
   batches=2
-  base=(--arch transformer_alone_gigaword
-    --encoder-embed-dim 256 --encoder-ffn-embed-dim 1024 --encoder-layers 3 --encoder-attention-heads 4
-    --decoder-embed-dim 256 --decoder-ffn-embed-dim 1024 --decoder-layers 3 --decoder-attention-heads 4
-    --max-tokens 2048 --lr 0.002 --warmup-updates 1000 --dropout 0.1 --patience 5)
-  : "${words:=40}" "${bpe_size:=8200}" "${max_minutes:=60}"
+  # Layers are normalised before: after them, the encoder soon gives the same vector for each word (RESULTS.md).
+  base=(--arch transformer_alone_gigaword --encoder-normalize-before --decoder-normalize-before
+    --encoder-embed-dim 256 --encoder-ffn-embed-dim 512 --encoder-layers 3 --encoder-attention-heads 4
+    --decoder-embed-dim 256 --decoder-ffn-embed-dim 512 --decoder-layers 3 --decoder-attention-heads 4
+    --max-tokens 512 --lr 0.001 --warmup-updates 500 --dropout 0.1 --patience 5)
+  : "${words:=40}" "${bpe_size:=4000}" "${lead_epochs:=1}" "${max_minutes:=60}"
 }
 
 recipes=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 here=$recipes/headline
 . "$recipes/lib/options.sh"
-parse_options "gigaword pairs duc exceptions config control work size keep_digits! no_unk! words bpe_size lengths workers
+parse_options "gigaword pairs duc exceptions config control work size keep_digits! no_unk! words bpe_size lead_epochs
+  lengths workers
   gpus processes seed max_minutes stage stop_stage dry_run!" "$@"
 one_of size base small
 one_of control lrpe_pe lrpe ldpe_pe ldpe none
 one_of stage {1..8}
 one_of stop_stage {1..8}
 [[ $size == base ]] || small
-bpe_size=${bpe_size:-16000}
-numbers seed bpe_size workers processes ${words:+words} ${max_minutes:+max_minutes} ${gpus:+gpus!}
+bpe_size=${bpe_size:-16000} lead_epochs=${lead_epochs:-0}
+numbers seed bpe_size lead_epochs! workers processes ${words:+words} ${max_minutes:+max_minutes} ${gpus:+gpus!}
 number_lists lengths
 [[ -n $dry_run || -n $gigaword$pairs ]] || die "--gigaword DIR or --pairs DIR is missing; see $0 --help"
 [[ -z $gigaword || -z $pairs ]] || die "--gigaword or --pairs, not both"
@@ -107,9 +112,20 @@ if [[ -n $dry_run ]] || ((5 <= stop_stage)); then
   run=$work/$config-$control-seed$seed
   limit_training "$max_minutes"
   check_training "$run" "${settings[@]}"
+  epochs=$(grep -o -- ' --max-epoch[ =][0-9]*' <<< " ${settings[*]}" | tail -n 1 | grep -o '[0-9]*$') || epochs=
+  [[ -z $epochs ]] || ((lead_epochs < epochs)) ||
+    die "--lead-epochs $lead_epochs leaves no epoch of headlines: there are $epochs in all, by --max-epoch"
+  lead_settings=("${settings[@]}" --max-epoch "$lead_epochs" --patience -1)
 fi
 if [[ -n $dry_run ]]; then
-  show_training "${settings[@]}" "${limit[@]}"
+  going_on=()
+  if ((lead_epochs)); then
+    echo "# BIN: $work/lead, the beginnings of the texts"
+    show_training "${lead_settings[@]}" "${limit[@]}"
+    echo "# BIN: $work/bin"
+    going_on=(--restore-file "checkpoints/checkpoint$lead_epochs.pt")
+  fi
+  show_training "${settings[@]}" "${limit[@]}" "${going_on[@]}"
   exit
 fi
 [[ -z $duc || -d $duc ]] ||
@@ -123,7 +139,7 @@ fi
 
 make_folder "$work"
 lock "$work"
-source=$work/pairs text=$work/text bin=$work/bin
+source=$work/pairs text=$work/text bin=$work/bin lead=$work/lead
 if [[ -n $pairs ]]; then
   source=$pairs
   pair_settings=
@@ -141,6 +157,7 @@ fi
 text_settings=$pair_settings$'\n'"words $words"$'\n'"bpe_size $bpe_size"
 same_settings "$text/settings" "$text_settings"
 same_settings "$bin/settings" "$text_settings"
+((lead_epochs == 0)) || same_settings "$lead/settings" "$text_settings"
 
 if [[ -n $gigaword ]] && run_stage 1 "pairs of Gigaword" "$source"; then
   make_folder "$work/gigaword"
@@ -180,6 +197,20 @@ if run_stage 3 "binarise" "$bin"; then
   echo "V = $(words "$bin" en)"
 fi
 
+if ((lead_epochs)) && run_stage 3 "binarise the beginnings of the texts" "$lead"; then
+  need 2 "$text"
+  need 3 "$bin"
+  scratch "$lead"
+  mkdir "$lead.tmp/raw" "$lead.tmp/text"
+  python "$here/leads.py" "$text/raw/train.en" "$text/raw/train.headline" > "$lead.tmp/raw/train.headline" || exit
+  cp "$text"/{tokenizer.json,codes,{train,valid,test}.en,{valid,test}.headline} "$lead.tmp/text"
+  text_to apply "$text/tokenizer.json" "$lead.tmp/text" "$lead.tmp/raw/train.headline"
+  binarise "$lead.tmp/text" "$lead.tmp" en headline train valid test --srcdict "$bin/dict.en.txt"
+  rm -r "$lead.tmp"/{raw,text}
+  cp "$text/settings" "$lead.tmp"
+  publish "$lead"
+fi
+
 sets=(test)
 if [[ -n $duc ]]; then
   sets+=(duc2003 duc2004)
@@ -202,6 +233,7 @@ make_folder "$run"
 lock "$run"
 command=${settings[*]}
 run_settings=$text_settings$'\n'"beam $beam"$'\n'"nbest $nbest"$'\n'${command// --/$'\n'--}
+((lead_epochs == 0)) || run_settings+=$'\n'"lead_epochs $lead_epochs"
 if [[ -e $run/trained || -n $(epoch_checkpoints "$run") ]]; then
   same_settings "$run/settings" "$run_settings"
 fi
@@ -209,15 +241,22 @@ fi
 if run_stage 5 "train, $run/train.log" "$run/trained"; then
   keep_settings "$run/settings" "$run_settings"
   rm -f "$run/averaged.pt"  # of a training that is taken up again
-  train "$bin" "$run" "${settings[@]}" "${limit[@]}"
-  end_training "$run"
+  if (($(last_epoch "$run") < lead_epochs)); then
+    need 3 "$lead"
+    train "$lead" "$run" "${lead_settings[@]}" "${limit[@]}"
+    (($(last_epoch "$run") >= lead_epochs)) ||
+      die "$run: the training ended before its first epoch of headlines; give it more time"
+  fi
+  LEAD_EPOCHS=$lead_epochs train "$bin" "$run" "${settings[@]}" "${limit[@]}"
+  end_training "$run" "$lead_epochs"
 fi
 
 averaged=$run/averaged.pt
 if run_stage 6 "average" "$averaged"; then
   need 5 "$run/trained"
   rm -f "$run"/{test,duc2003,duc2004}-*  # of an older model
-  average_newest "$run" "$average" "$averaged"
+  read_epochs=$(($(last_epoch "$run") - lead_epochs))
+  average_newest "$run" $((average < read_epochs ? average : read_epochs)) "$averaged"
 fi
 
 outputs=$lengths

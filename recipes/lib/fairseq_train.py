@@ -1,9 +1,11 @@
 """fairseq-train whose --patience goes on counting where a training was stopped.
 
 fairseq counts validations without a gain in its process: a training that is resumed would wait for as many again.
-Here they are read from the checkpoints of the epochs so far.
+Here they are read from the checkpoints of the epochs so far, without the first LEAD_EPOCHS of the environment,
+which were on other data.
 """
 
+import os
 import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
@@ -29,6 +31,8 @@ def main() -> None:
     parser.add_argument("--save-dir", type=Path, default="checkpoints")  # as in fairseq
     known, _ = parser.parse_known_args()
     epochs = {int(path.stem[len("checkpoint") :]): path for path in known.save_dir.glob("checkpoint[0-9]*.pt")}
+    first = int(os.environ.get("LEAD_EPOCHS", "0"))
+    epochs = {epoch: path for epoch, path in epochs.items() if epoch > first}
     if known.patience > 0 and epochs:
         states = [load_checkpoint(path)["extra_state"] for _, path in sorted(epochs.items())]
         best = states[-1].get("best")

@@ -9,6 +9,11 @@ epoch_checkpoints() {
   find "$1/checkpoints" -name 'checkpoint[0-9]*.pt' | sort -V
 }
 
+# last_epoch RUN: the number of the newest of them, or 0.
+last_epoch() {
+  epoch_checkpoints "$1" | sed 's/.*checkpoint\([0-9]*\)\.pt$/\1/' | tail -n 1 | grep . || echo 0
+}
+
 # count_gpus: of this machine.
 count_gpus() {
   python -c 'import torch; print(torch.cuda.device_count())'
@@ -112,9 +117,9 @@ train() {
     --save-dir "$run/checkpoints" ${newest:+--restore-file "$newest"} 2>&1 | tee -a "$told"
 }
 
-# end_training RUN: it has ended, and there is something to average.
+# end_training RUN [EPOCHS]: it has ended, and there is something to average, beyond the first EPOCHS.
 end_training() {
-  [[ -n $(epoch_checkpoints "$1") ]] || die "$1: the training ended within its first epoch; give it more time"
+  (($(last_epoch "$1") > ${2:-0})) || die "$1: the training ended within epoch $((${2:-0} + 1)); give it more time"
   touch "$1/trained"
 }
 
@@ -126,17 +131,16 @@ check_training() {
     --distributed-backend --distributed-rank --distributed-port --distributed-init-method --device-id --user-dir \
     --log-format --log-interval --tensorboard-logdir --stop-time-hours --bf16 --memory-efficient-bf16 --tpu --fp16 \
     --task --source-lang --target-lang --train-subset --valid-subset --seed --embedding --alone-filter \
-    --no-save --save-interval-updates
+    --no-save --save-interval --save-interval-updates
   [[ -e $1/trained ]] || known_to_fairseq BIN "${@:2}"
 }
 
 # average_newest RUN COUNT OUTPUT: of the newest epochs that are kept, COUNT at most, and no more than the later half of
 # all: the first ones of a short training are far from its end.
 average_newest() {
-  local kept newest last
+  local kept last
   mapfile -t kept < <(epoch_checkpoints "$1")
   ((${#kept[@]})) || die "$1/checkpoints: no checkpoint of an epoch is there"
-  newest=${kept[-1]##*/checkpoint}
-  last=$(printf '%s\n' "$2" "${#kept[@]}" $(((${newest%.pt} + 1) / 2)) | sort -n | head -n 1)
+  last=$(printf '%s\n' "$2" "${#kept[@]}" $((($(last_epoch "$1") + 1) / 2)) | sort -n | head -n 1)
   alone average --inputs "$1/checkpoints" --last "$last" --output "$3"
 }

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from commands import RECIPES, call, fake, kill_when, refusal
 from test_headline_data import DUC, write_duc, write_gigaword
 
@@ -20,7 +21,7 @@ from alone_fairseq.text import TextPipeline, TextSettings
 RECIPE = RECIPES / "headline"
 TINY = shlex.split(
     """-- --encoder-embed-dim 16 --decoder-embed-dim 16 --encoder-layers 1 --decoder-layers 1
-    --encoder-ffn-embed-dim 16 --decoder-ffn-embed-dim 16 --max-epoch 1 --warmup-updates 2"""
+    --encoder-ffn-embed-dim 16 --decoder-ffn-embed-dim 16 --max-epoch 2 --warmup-updates 2"""
 )
 
 
@@ -139,6 +140,44 @@ def test_own_text_is_read_as_the_training_text_was(tmp_path):
     assert "coast ." in trained.replace("@@ ", "") and trained == trained.lower()
 
 
+def test_beginnings_are_whole_words_no_longer_than_the_headline(tmp_path):
+    texts, headlines = tmp_path / "texts", tmp_path / "headlines"
+    texts.write_text("A ferry sank\nUnbelievable news of it\nShort\nÄpfel und Birnen\n", encoding="utf-8")
+    headlines.write_text("a\u2028ferry\nnews\nlonger than it\n123456789\n", encoding="utf-8")
+    result = call(sys.executable, RECIPE / "leads.py", texts, headlines)
+    assert result.stdout == "a ferry\nunbelievable\nshort\näpfel und\n", result.stderr
+
+
+@pytest.mark.recipes
+def test_a_small_model_reads_the_beginnings_of_its_texts_first(tmp_path):
+    pairs, work = few_pairs(tmp_path / "pairs"), tmp_path / "work"
+    run = work / "real_512-lrpe_pe-seed1"
+    line = ["--pairs", pairs, "--work", work, "--size", "small", "--bpe-size", 90, "--gpus", 0, "--stop-stage", 6]
+    stopped = refusal(recipe(*line, *TINY, "--max-update", 1))
+    assert "the training ended before its first epoch of headlines; give it more time" in stopped
+    assert not (run / "trained").exists()
+    shutil.rmtree(run)
+
+    def model(name: str) -> dict[str, torch.Tensor]:
+        return torch.load(run / name, weights_only=False)["model"]
+
+    def trained_on() -> list[str]:
+        loaded = re.findall(r"loaded .* examples from: (.*)/train.*headline\n", (run / "train.log").read_text())
+        return [Path(folder).name for folder in loaded]
+
+    line += ["--lead-epochs", 2, *TINY, "--max-epoch", 3, "--patience", 1]
+    result = recipe(*line)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert trained_on() == ["lead", "bin"]
+    whole = model("averaged.pt")  # of the later half of three epochs that which is of headlines
+    torch.testing.assert_close(whole, model("checkpoints/checkpoint3.pt"), rtol=0, atol=0)
+    for made in ("trained", "averaged.pt", "checkpoints/checkpoint3.pt"):
+        (run / made).unlink()
+    assert recipe(*line).returncode == 0
+    assert trained_on() == ["lead", "bin", "bin"]
+    torch.testing.assert_close(model("averaged.pt"), whole, rtol=0, atol=0)
+
+
 def test_texts_are_masked_like_the_pairs(tmp_path):
     (tmp_path / "known").write_text("a\nferry\nwith\n###\npeople\n.\n,\n-lrb-\n-rrb-\nsank\n")
     (tmp_path / "text").write_text("A ferry (red) with 200 people, sank.\n")
@@ -183,6 +222,11 @@ def pairs(tmp_path) -> Path:
     [
         (["--learning-rate", "1"], "unknown option '--learning-rate'"),
         (["--", "--warmup-updatez", "1"], "run.sh: error: unrecognized arguments: --warmup-updatez 1"),
+        (
+            ["--gpus", "0", "--lead-epochs", "100"],
+            "leaves no epoch of headlines: there are 100",
+        ),
+        (["--lead-epochs", "some"], "--lead-epochs must be a whole number from 0 on, not 'some'"),
         (["--seed", "0"], "--seed must be a whole number above 0, not '0'"),
         (["--lengths", "30 0"], "--lengths must be whole numbers above 0, not '0'"),
         (["--lengths", "gold"], "--lengths must be whole numbers above 0, not 'gold'"),
@@ -223,7 +267,14 @@ def test_pairs_that_are_not_there_or_damaged_are_refused(pairs, tmp_path):
             ],
         ),
         (["--config", "binary_1024"], ["--alone-filter binary --alone-inter-dim 1024"]),
-        (["--size", "small", "--gpus", "2"], ["--stop-time-hours 1"]),
+        (
+            ["--size", "small", "--gpus", "2"],
+            [
+                "--encoder-normalize-before",
+                "--max-epoch 1 --patience -1 --stop-time-hours 1 --fp16",
+                "--seed 1 --stop-time-hours 1 --restore-file checkpoints/checkpoint1.pt --fp16",
+            ],
+        ),
         (
             ["--config", "lookup", "--control", "ldpe"],
             ["--embedding lookup --length-control ldpe --no-length-control-pe"],
