@@ -1,8 +1,10 @@
 """What recipes share: devices, logs and checkpoints of a training, settings of a row, and finished runs."""
 
 import runpy
+import sys
 
 import pytest
+import torch
 from commands import RECIPES, call, fake, refusal
 
 
@@ -53,6 +55,19 @@ def test_a_training_without_a_whole_epoch_has_not_ended(tmp_path):
     assert not (tmp_path / "trained").exists()
     (tmp_path / "checkpoints" / "checkpoint1.pt").touch()
     assert call("bash", "-c", script).returncode == 0 and (tmp_path / "trained").exists()
+
+
+@pytest.mark.parametrize("first", [0, 2])
+def test_epochs_on_other_data_do_not_count_for_patience(tmp_path, first):
+    for epoch, loss in ((1, 2.0), (2, 3.0)):
+        known = {"model": {"_name": "transformer"}, "task": {"_name": "translation"}}
+        state = {"cfg": known, "model": {"rows": torch.zeros(1)}, "optimizer_history": []}
+        state["extra_state"] = {"val_loss": loss, "best": 2.0}
+        torch.save(state, tmp_path / f"checkpoint{epoch}.pt")
+    line = [sys.executable, RECIPES / "lib" / "fairseq_train.py", "--patience", 1, "--save-dir", tmp_path]
+    result = call(*line, LEAD_EPOCHS=str(first))
+    assert ("no gain in the last 1 validations" in result.stdout) == (first == 0)
+    assert (result.returncode == 0) == (first == 0), "fairseq-train itself misses the data"
 
 
 @pytest.mark.parametrize(
