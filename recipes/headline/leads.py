@@ -1,4 +1,4 @@
-"""The beginning of each text, as long as its headline: what a small model learns to read from.
+"""The beginning of each text, no longer than its headline: what a small model learns to read from.
 
 usage: python leads.py TEXTS HEADLINES > BEGINNINGS
 

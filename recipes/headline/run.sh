@@ -87,8 +87,7 @@ recipes=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 here=$recipes/headline
 . "$recipes/lib/options.sh"
 parse_options "gigaword pairs duc exceptions config control work size keep_digits! no_unk! words bpe_size lead_epochs
-  lengths workers
-  gpus processes seed max_minutes stage stop_stage dry_run!" "$@"
+  lengths workers gpus processes seed max_minutes stage stop_stage dry_run!" "$@"
 one_of size base small
 one_of control lrpe_pe lrpe ldpe_pe ldpe none
 one_of stage {1..8}
