@@ -24,6 +24,7 @@
 #   --gpus N            of this machine; 0: CPU (all)
 #   --processes N       without GPUs: processes that train together (1)
 #   --seed N            seed of the training (1)
+#   --variant NAME      a name for what stands behind --, part of the run's folder
 #   --max-minutes N     limit of the training (none; small: 60)
 #   --stage N           first stage: 1 pairs, 2 BPE, 3 binarise, 4 DUC, 5 train, 6 average, 7 headlines, 8 score (1)
 #   --stop-stage N      last stage (8)
@@ -52,6 +53,7 @@ workers=$(nproc)
 gpus=
 processes=1
 seed=1
+variant=
 max_minutes=
 stage=1
 stop_stage=8
@@ -87,7 +89,7 @@ recipes=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 here=$recipes/headline
 . "$recipes/lib/options.sh"
 parse_options "gigaword pairs duc exceptions config control work size keep_digits! no_unk! words bpe_size lead_epochs
-  lengths workers gpus processes seed max_minutes stage stop_stage dry_run!" "$@"
+  lengths workers gpus processes seed variant max_minutes stage stop_stage dry_run!" "$@"
 one_of size base small
 one_of control lrpe_pe lrpe ldpe_pe ldpe none
 one_of stage {1..8}
@@ -96,6 +98,7 @@ one_of stop_stage {1..8}
 bpe_size=${bpe_size:-16000} lead_epochs=${lead_epochs:-0}
 numbers seed bpe_size lead_epochs! workers processes ${words:+words} ${max_minutes:+max_minutes} ${gpus:+gpus!}
 number_lists lengths
+part_of_name variant
 [[ -n $dry_run || -n $gigaword$pairs ]] || die "--gigaword DIR or --pairs DIR is missing; see $0 --help"
 [[ -z $gigaword || -z $pairs ]] || die "--gigaword or --pairs, not both"
 [[ -n $gigaword || -z $keep_digits$no_unk ]] || die "--keep-digits and --no-unk are for --gigaword"
@@ -108,7 +111,7 @@ if [[ -n $dry_run ]] || ((5 <= stop_stage)); then
   choose_devices
   row_arguments "$config" "$control"
   settings=("${row[@]}" "${base[@]}" "${optimisation[@]}" --keep-last-epochs "$average" --seed "$seed" "${rest[@]}")
-  run=$work/$config-$control-seed$seed
+  run=$work/$config-$control${variant:+-$variant}-seed$seed
   limit_training "$max_minutes"
   check_training "$run" "${settings[@]}"
   epochs=$(grep -o -- ' --max-epoch[ =][0-9]*' <<< " ${settings[*]}" | tail -n 1 | grep -o '[0-9]*$') || epochs=

@@ -1,6 +1,7 @@
 """Table 3 with the paper's figures beside ours, the lengths of outputs, and two marks to compare with.
 
-Each row is compared with the lookup of the same seed and length control, by the paired bootstrap.
+Each row is compared with the lookup of the same seed and length control, by the paired bootstrap. A run with
+--variant is called ROW-VARIANT; the paper's figures stand beside those without.
 """
 
 import io
@@ -43,19 +44,32 @@ HEADS = ("method", "row", "lengths", "seed", "headlines", "embed", "R-1", "R-2",
 PAPER = ("paper embed", "paper R-1 R-2 R-L")
 TRAINING = ("updates", "minutes")
 PRINTED = ("duc2004", "reranked", "lrpe_pe")  # what the paper's figures are of
-RUN = re.compile(rf"({'|'.join(ROWS)})-({'|'.join(CONTROLS)})-seed(\d+)")
+RUN = re.compile(rf"({'|'.join(ROWS)})-({'|'.join(CONTROLS)})(?:-([\w.]+))?-seed(\d+)")
 
 
 @dataclass
 class Run:
-    """A finished run: its row, what tells it the length, and what it has left in its folder."""
+    """A finished run: its row, what tells it the length, and what it has left in its folder.
+
+    ``variant`` tells in which way it is not what the recipe says, or is "".
+    """
 
     folder: Path
     row: str
     control: str
+    variant: str
     seed: int
     contents: Contents
     minutes: float
+
+    @property
+    def name(self) -> str:
+        return f"{self.row}-{self.variant}" if self.variant else self.row
+
+    @property
+    def is_printed(self) -> bool:
+        """Whether it stands for its row in Table 3."""
+        return self.control == PRINTED[-1] and not self.variant
 
     def headlines(self, name: str, length: str, kind: str) -> Path:
         stem = self.folder / f"{name}-{'free' if self.control == 'none' else length}.{kind}"
@@ -107,9 +121,9 @@ def finished_runs(work: Path, test: str, length: str) -> list[Run]:
         if name and all((folder / needed).exists() for needed in (scored, "averaged.pt")):
             contents, state = read_contents(folder / "averaged.pt")
             minutes = state["extra_state"]["previous_training_time"] / 60
-            runs.append(Run(folder, name[1], name[2], int(name[3]), contents, minutes))
+            runs.append(Run(folder, name[1], name[2], name[3] or "", int(name[4]), contents, minutes))
     order, controls = list(ROWS), list(CONTROLS)
-    return sorted(runs, key=lambda run: (controls.index(run.control), order.index(run.row), run.seed))
+    return sorted(runs, key=lambda run: (controls.index(run.control), order.index(run.row), run.variant, run.seed))
 
 
 def read_test(work: Path, name: str, exceptions: list[Path]) -> Test:
@@ -129,10 +143,10 @@ def percent(scores: np.ndarray) -> tuple[str, ...]:
 
 def against_lookup(run: Run, runs: list[Run], test: Test, length: str, kind: str) -> str:
     """The difference in ROUGE-1, and the probability of one as large if there were none."""
-    if run.row == "lookup":
+    if run.name == "lookup":
         return "–"
-    same = (other for other in runs if (other.row, other.control, other.seed) == ("lookup", run.control, run.seed))
-    lookup = next(same, None)
+    wanted = ("lookup", run.control, run.seed)
+    lookup = next((other for other in runs if (other.name, other.control, other.seed) == wanted), None)
     if lookup is None:
         return NOT_RUN
     ours, theirs = (test.scores(one.headlines(test.name, length, kind))[:, 0] for one in (run, lookup))
@@ -145,15 +159,15 @@ def score_rows(runs: list[Run], test: Test, length: str) -> list[tuple]:
         found = [run for run in runs if run.row == name]
         for run in found:
             for kind, label in KINDS.items():
-                printed = (size, paper) if (test.name, kind, run.control) == PRINTED else ("–", "–")
+                printed = (size, paper) if run.is_printed and (test.name, kind) == PRINTED[:2] else ("–", "–")
                 scores = percent(test.scores(run.headlines(test.name, length, kind)))
                 rows.append(
-                    (method, name, CONTROLS[run.control], run.seed, label)
+                    (method, run.name, CONTROLS[run.control], run.seed, label)
                     + (f"{run.contents.embedding_parameters:,}", *scores)
                     + (against_lookup(run, runs, test, length, kind), *printed)
                     + (f"{run.contents.updates:,}", f"{run.minutes:.0f}")
                 )
-        if not any(run.control == PRINTED[-1] for run in found):
+        if not any(run.is_printed for run in found):
             rows.append((method, name, CONTROLS[PRINTED[-1]], *[NOT_RUN] * 7, size, paper, NOT_RUN, NOT_RUN))
     for label, scores in test.marks.items():
         rows.append((label, "–", "–", "–", "–", "–", *percent(scores), *["–"] * 5))
@@ -172,7 +186,7 @@ def length_rows(runs: list[Run], test: Test, lengths: list[str]) -> list[tuple]:
     for run in runs:
         reports = [run.lengths(test.name, length, "best") for length in lengths]
         cells = [f"{r['absolute']:.2f} / {r['squared']:.1f}" if r else NOT_RUN for r in reports]
-        rows.append((run.row, CONTROLS[run.control], run.seed, *cells))
+        rows.append((run.name, CONTROLS[run.control], run.seed, *cells))
     return rows
 
 
@@ -180,7 +194,7 @@ def figure_4(runs: list[Run], file) -> None:
     """Write a PNG: the validation loss of each run."""
     curves = {}
     for run in runs:
-        label = f"{run.row}, {CONTROLS[run.control]}, seed {run.seed}"
+        label = f"{run.name}, {CONTROLS[run.control]}, seed {run.seed}"
         try:
             curves[label] = read_curve(run.folder / "train.log", "nll_loss")
         except UserError:

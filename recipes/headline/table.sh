@@ -8,7 +8,7 @@
 #   --work DIR          of run.sh; the table and the picture go there, too (work/headline)
 #   --exceptions DIR    of run.sh
 #
-# All other options are run.sh's, such as --gigaword, --duc and --gpus, but not --config and --seed.
+# All other options are run.sh's, such as --gigaword, --duc and --gpus, but not --config, --seed and --variant.
 #
 # Example: recipes/headline/table.sh --gigaword LDC2012T21 --duc DUC --gpus 4
 
@@ -23,7 +23,7 @@ exceptions=
 recipes=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 recipe=$recipes/headline
 . "$recipes/lib/options.sh"
-own="rows seeds work exceptions" taken="config seed"
+own="rows seeds work exceptions" taken="config seed variant"
 . "$recipes/lib/several.sh"
 number_lists seeds
 for row in $rows; do

@@ -104,6 +104,11 @@ below_one() {
   [[ ${!1} =~ ^0(\.[0-9]+)?$ ]] || die "--${1//_/-} must be a number from 0 to below 1, such as 0.1, not '${!1}'"
 }
 
+# part_of_name NAME: the named variable, if it is set, becomes a part of a folder's name.
+part_of_name() {
+  [[ -z ${!1} || ${!1} =~ ^[A-Za-z0-9_.]+$ ]] || die "--${1//_/-} must be letters and digits, not '${!1}'"
+}
+
 chosen() {
   local choice
   for choice in "${@:3}"; do

@@ -102,7 +102,7 @@ numbers seed bpe_size workers processes machines ${max_minutes:+max_minutes} ${g
 [[ -z $dropout ]] || below_one dropout
 while [[ $dropout == *.*0 ]]; do dropout=${dropout%0}; done  # 0.20 is 0.2
 dropout=${dropout%.}
-[[ -z $variant || $variant =~ ^[A-Za-z0-9_.]+$ ]] || die "--variant must be letters and digits, not '$variant'"
+part_of_name variant
 . "$recipes/lib/stages.sh"
 . "$recipes/lib/text.sh"
 . "$recipes/lib/training.sh"

@@ -193,11 +193,32 @@ def test_texts_are_masked_like_the_pairs(tmp_path):
 
 def test_rows_of_the_table_that_were_not_run_stay_in_it(tables):
     """Beside runs of the same row that are told no length."""
-    run = tables.Run(Path(), "lookup", "none", 1, SimpleNamespace(embedding_parameters=1, updates=2), 3.0)
+    run = tables.Run(Path(), "lookup", "none", "", 1, SimpleNamespace(embedding_parameters=1, updates=2), 3.0)
     test = SimpleNamespace(name="test", marks={}, scores=lambda path: np.zeros((1, 3)))
     rows = [row for row in tables.score_rows([run], test, "75") if row[1] == "lookup"]
     assert [(row[0], row[2]) for row in rows] == [("Transformer", "PE")] * 2 + [("Transformer", "LRPE+PE")]
     assert rows[-1][3] == "not run" and "32.29 11.49 28.03" in rows[-1]
+
+
+def test_a_run_with_a_variant_does_not_stand_for_its_row(tables, tmp_path, monkeypatch):
+    state = {"extra_state": {"previous_training_time": 60}}
+    contents = SimpleNamespace(embedding_parameters=1, updates=2)
+    monkeypatch.setattr(tables, "read_contents", lambda path: (contents, state))
+    for name in ("real_512-lrpe_pe-seed1", "real_512-lrpe_pe-fast-seed1", "lookup-lrpe-a_b.c-seed2"):
+        (tmp_path / name).mkdir()
+        for file in ("averaged.pt", "duc2004-75.scored"):
+            (tmp_path / name / file).touch()
+    runs = tables.finished_runs(tmp_path, "duc2004", "75")
+    assert [(run.name, run.control, run.seed) for run in runs] == [
+        ("real_512", "lrpe_pe", 1),
+        ("real_512-fast", "lrpe_pe", 1),
+        ("lookup-a_b.c", "lrpe", 2),
+    ]
+    test = SimpleNamespace(name="duc2004", marks={}, scores=lambda path: np.zeros((1, 3)))
+    rows = {(row[1], row[4]): row for row in tables.score_rows(runs, test, "75")}
+    assert "31.96 11.50 27.74" in rows["real_512", "re-ranked"]
+    assert "31.96 11.50 27.74" not in rows["real_512-fast", "re-ranked"]
+    assert rows["lookup", "not run"] and rows["lookup-a_b.c", "re-ranked"][9] == "not run"
 
 
 @pytest.fixture
@@ -226,6 +247,7 @@ def pairs(tmp_path) -> Path:
         (["--lead-epochs", "some"], "--lead-epochs must be a whole number from 0 on, not 'some'"),
         (["--seed", "0"], "--seed must be a whole number above 0, not '0'"),
         (["--lengths", "30 0"], "--lengths must be whole numbers above 0, not '0'"),
+        (["--variant", "a/b"], "--variant must be letters and digits, not 'a/b'"),
         (["--lengths", "gold"], "--lengths must be whole numbers above 0, not 'gold'"),
         (["--control", "pe"], "--control must be one of lrpe_pe lrpe ldpe_pe ldpe none, not 'pe'"),
         (["--gigaword", "nowhere"], "--gigaword or --pairs, not both"),
@@ -318,6 +340,7 @@ def test_an_unknown_row_is_refused():
         ("--seeds", "1 x", "--seeds must be whole numbers above 0, not 'x'"),
         ("--rows", "lookup real_1", "there is no row 'real_1', only binary_1024"),
         ("--config", "lookup", "option '--config' is not for table.sh, which sets it itself"),
+        ("--variant", "fast", "option '--variant' is not for table.sh, which sets it itself"),
     ],
 )
 def test_what_a_table_cannot_do_is_refused_before_the_first_training(option, value, message, tmp_path):
