@@ -10,12 +10,12 @@
 #                       (references) or on the original's distribution as well (distillation, which is the default);
 #                       or the matrix rounded to a byte an element (int8)
 #   --divide N          embedding parameters of the original by those of ALONE: 4 or 8 (4)
-#   --own-rows N        words that keep rows of their own (300, or 150 for an eighth)
+#   --own-rows N        of ALONE: words that keep rows of their own (300, or 150 for an eighth)
 #   --seed N            seed of the original's training, and of the tuning (1)
 #   --original DIR      work folder of recipes/multi30k (work/multi30k)
 #   --data DIR          raw text for recipes/multi30k, if the original is still to be trained
 #   --work DIR          for all that is made here (work/compress)
-#   --fit-updates N     steps of the fit (1000)
+#   --fit-updates N     steps of ALONE's fit (1000)
 #   --stage N           first stage: 1 original, 2 compress, 3 tune, 4 translate, 5 score (1)
 #   --stop-stage N      last stage (5)
 #
@@ -25,13 +25,13 @@
 set -euo pipefail
 
 system=distillation
-divide=4
+divide=
 own_rows=
 seed=1
 original=work/multi30k
 data=
 work=work/compress
-fit_updates=1000
+fit_updates=
 stage=1
 stop_stage=5
 
@@ -51,9 +51,12 @@ recipes=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 . "$recipes/lib/options.sh"
 parse_options "system divide own_rows seed original data work fit_updates stage stop_stage" "$@"
 one_of system untuned references distillation int8
-one_of divide 4 8
-one_of stage {1..5}
-one_of stop_stage {1..5}
+[[ -z $divide ]] || one_of divide 4 8
+stages_up_to 5
+[[ $system != int8 || -z $divide$own_rows$fit_updates ]] ||
+  die "--divide, --own-rows and --fit-updates are for ALONE, not for --system int8"
+[[ -n ${criteria[$system]:-} || ${#rest[@]} == 0 ]] || die "--system $system trains nothing: no options behind --"
+divide=${divide:-4} fit_updates=${fit_updates:-1000}
 own_rows=${own_rows:-$((1200 / divide))}
 numbers seed fit_updates own_rows
 . "$recipes/lib/stages.sh"
@@ -77,11 +80,11 @@ while read -r option value; do
     --*) trained+=("$option" ${value:+"$value"}) ;;
   esac
 done < "$lookup/settings"
-inter=$((($(words "$bin" en) * dim / divide - dim * (own_rows + 2)) / (2 * dim)))  # o and the bias are two rows
-((inter > 0)) || die "--own-rows $own_rows leaves nothing to ALONE"
 if [[ $system == int8 ]]; then
   compressed=$work/int8-seed$seed.pt run=$work/int8-seed$seed
 else
+  inter=$((($(words "$bin" en) * dim / divide - dim * (own_rows + 2)) / (2 * dim)))  # o and the bias are two rows
+  ((inter > 0)) || die "--own-rows $own_rows leaves nothing to ALONE"
   compressed=$work/$divide-seed$seed.pt run=$work/$system-$divide-seed$seed
 fi
 
@@ -106,24 +109,30 @@ need 2 "$compressed"
 make_folder "$run"
 lock "$run"
 model=$run/averaged.pt
+if [[ -n ${criteria[$system]:-} ]]; then
+  updates=$(alone params "$lookup/averaged.pt" --json |
+    python -c 'import json, sys; print(json.load(sys.stdin)["checkpoint"]["updates"])')
+  updates=$(((updates + share - 1) / share))
+  read -ra criterion <<< "${criteria[$system]}"
+  [[ $system != distillation ]] || criterion+=(--teacher-checkpoint "$lookup/averaged.pt")
+  task=(--task translation --source-lang en --target-lang de --arch transformer_alone)
+  options=("${trained[@]}" --embedding alone --alone-inter-dim "$inter" --alone-own-rows "$own_rows" --alone-seed "$seed"
+    "${tuning[@]}" "${criterion[@]}" --max-update "$updates" --total-num-update "$updates" "${rest[@]}")
+  command=${options[*]}
+  check_training "$run" "${task[@]}" "${options[@]}"
+  if [[ -e $model || -n $(epoch_checkpoints "$run") ]]; then
+    same_settings "$run/settings" "${command// --/$'\n'--}"
+  fi
+fi
 if run_stage 3 "tune, $run/train.log" "$model"; then
+  rm -f "$run"/*.{de,bleu}  # of an older model
   if [[ -z ${criteria[$system]:-} ]]; then
     cp "$compressed" "$model.tmp"
     publish "$model"
   else
-    updates=$(alone params "$lookup/averaged.pt" --json |
-      python -c 'import json, sys; print(json.load(sys.stdin)["checkpoint"]["updates"])')
-    updates=$(((updates + share - 1) / share))
-    read -ra criterion <<< "${criteria[$system]}"
-    [[ $system != distillation ]] || criterion+=(--teacher-checkpoint "$lookup/averaged.pt")
-    options=("${trained[@]}" --embedding alone --alone-inter-dim "$inter" --alone-own-rows "$own_rows" --alone-seed "$seed"
-      "${tuning[@]}" "${criterion[@]}" --max-update "$updates" --total-num-update "$updates" "${rest[@]}")
-    command=${options[*]}
-    [[ -z $(epoch_checkpoints "$run") ]] || same_settings "$run/settings" "${command// --/$'\n'--}"
-    echo "${command// --/$'\n'--}" > "$run/settings"
+    keep_settings "$run/settings" "${command// --/$'\n'--}"
     [[ -n $(epoch_checkpoints "$run") ]] || options+=(--finetune-from-model "$compressed")
-    train "$bin" "$run" --task translation --source-lang en --target-lang de --arch transformer_alone \
-      "${options[@]}" --save-interval-updates "$updates" --keep-last-epochs 1
+    train "$bin" "$run" "${task[@]}" "${options[@]}" --save-interval-updates "$updates" --keep-last-epochs 1
     alone average --inputs "$run/checkpoints" --last 1 --output "$model"
   fi
 fi

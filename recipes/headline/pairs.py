@@ -7,6 +7,7 @@ WORDS words, if a number is given. Headlines get lower-case letters; texts keep 
 Moses tells by them what the full stop of a sentence is.
 """
 
+import codecs
 import sys
 from pathlib import Path
 
@@ -15,7 +16,7 @@ SETS = ("train", "valid", "test")
 
 def read_pairs(path: Path) -> list[tuple[str, str]]:
     """Texts and headlines."""
-    data = path.read_bytes()
+    data = path.read_bytes().removeprefix(codecs.BOM_UTF8)
     if not data.strip():
         sys.exit(f"{path}: is empty; each line must be a text, a tab and its headline")
     pairs = []
@@ -24,6 +25,8 @@ def read_pairs(path: Path) -> list[tuple[str, str]]:
             fields = line.decode().split("\t")
         except UnicodeDecodeError:
             sys.exit(f"{path}: line {number} is not valid UTF-8")
+        if b"\0" in line:
+            sys.exit(f"{path}: line {number} has a NUL byte")
         if len(fields) != 2:
             sys.exit(
                 f"{path}: line {number} has {len(fields) - 1} tabs; it must be a text, one tab and its headline"

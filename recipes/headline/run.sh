@@ -92,8 +92,7 @@ parse_options "gigaword pairs duc exceptions config control work size keep_digit
   lengths workers gpus processes seed variant max_minutes stage stop_stage dry_run!" "$@"
 one_of size base small
 one_of control lrpe_pe lrpe ldpe_pe ldpe none
-one_of stage {1..8}
-one_of stop_stage {1..8}
+stages_up_to 8
 [[ $size == base ]] || small
 bpe_size=${bpe_size:-16000} lead_epochs=${lead_epochs:-0}
 numbers seed bpe_size lead_epochs! workers processes ${words:+words} ${max_minutes:+max_minutes} ${gpus:+gpus!}
@@ -113,6 +112,7 @@ if [[ -n $dry_run ]] || ((5 <= stop_stage)); then
   settings=("${row[@]}" "${base[@]}" "${optimisation[@]}" --keep-last-epochs "$average" --seed "$seed" "${rest[@]}")
   run=$work/$config-$control${variant:+-$variant}-seed$seed
   limit_training "$max_minutes"
+  not_ours --length-control --length-control-pe --no-length-control-pe
   check_training "$run" "${settings[@]}"
   epochs=$(grep -o -- ' --max-epoch[ =][0-9]*' <<< " ${settings[*]}" | tail -n 1 | grep -o '[0-9]*$') || epochs=
   [[ -z $epochs ]] || ((lead_epochs < epochs)) ||
@@ -125,6 +125,7 @@ if [[ -n $dry_run ]]; then
     echo "# BIN: $work/lead, the beginnings of the texts"
     show_training "${lead_settings[@]}" "${limit[@]}"
     echo "# BIN: $work/bin"
+    printf 'LEAD_EPOCHS=%s ' "$lead_epochs"
     going_on=(--restore-file "checkpoints/checkpoint$lead_epochs.pt")
   fi
   show_training "${settings[@]}" "${limit[@]}" "${going_on[@]}"
@@ -222,6 +223,7 @@ if [[ -n $duc ]]; then
     need 1 "$source"
     scratch "$work/duc"
     prepare_duc "$work/duc.tmp"
+    rm -f "$work"/*-seed*/duc200*  # headlines and scores of other texts
     echo "$duc_settings" > "$work/duc.tmp/settings"
     publish "$work/duc"
   fi

@@ -1,13 +1,11 @@
 """Table 3 with the paper's figures beside ours, the lengths of outputs, and two marks to compare with.
 
-Each row is compared with the lookup of the same seed and length control, by the paired bootstrap. A run with
---variant is called ROW-VARIANT; the paper's figures stand beside those without.
+Each row is compared with the lookup of the same seed, length control and number of epochs on beginnings of texts,
+by the paired bootstrap. A run with --variant is called ROW-VARIANT, and has no figures of the paper beside it.
 """
 
-import io
 import json
 import logging
-import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -18,10 +16,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "lib"))
 
-from results import NOT_RUN, markdown, plain, write_csv
+from results import NOT_RUN, VARIANT, trained_runs, write_tables
 from score import KINDS
 
-from alone_fairseq.checkpoint.contents import Contents, read_contents
+from alone_fairseq.checkpoint.contents import Contents
 from alone_fairseq.checkpoint.files import replacing
 from alone_fairseq.cli import Parser
 from alone_fairseq.cli.plot import draw, read_curve
@@ -42,9 +40,9 @@ ROWS = {
 CONTROLS = {"lrpe_pe": "LRPE+PE", "lrpe": "LRPE", "ldpe_pe": "LDPE+PE", "ldpe": "LDPE", "none": "PE"}
 HEADS = ("method", "row", "lengths", "seed", "headlines", "embed", "R-1", "R-2", "R-L", "R-1 against lookup")
 PAPER = ("paper embed", "paper R-1 R-2 R-L")
-TRAINING = ("updates", "minutes")
+TRAINING = ("lead epochs", "updates", "minutes")
 PRINTED = ("duc2004", "reranked", "lrpe_pe")  # what the paper's figures are of
-RUN = re.compile(rf"({'|'.join(ROWS)})-({'|'.join(CONTROLS)})(?:-([\w.]+))?-seed(\d+)")
+RUN = rf"({'|'.join(ROWS)})-({'|'.join(CONTROLS)}){VARIANT}-seed(\d+)"
 
 
 @dataclass
@@ -60,6 +58,7 @@ class Run:
     variant: str
     seed: int
     contents: Contents
+    lead_epochs: int
     minutes: float
 
     @property
@@ -113,17 +112,19 @@ class Test:
 
 def finished_runs(work: Path, test: str, length: str) -> list[Run]:
     """Those with scores of ``test`` at the wanted length, in the order of the table."""
-    runs = []
-    for folder in work.iterdir() if work.is_dir() else ():
-        name = RUN.fullmatch(folder.name)
-        scored = name and f"{test}-{'free' if name[2] == 'none' else length}.scored"
-        # While a training is taken up again there is no averaged.pt.
-        if name and all((folder / needed).exists() for needed in (scored, "averaged.pt")):
-            contents, state = read_contents(folder / "averaged.pt")
-            minutes = state["extra_state"]["previous_training_time"] / 60
-            runs.append(Run(folder, name[1], name[2], name[3] or "", int(name[4]), contents, minutes))
+    found = trained_runs(work, RUN, lambda name: f"{test}-{'free' if name[2] == 'none' else length}.scored")
+    runs = [
+        Run(folder, name[1], name[2], name[3] or "", int(name[4]), contents, lead_epochs(folder), minutes)
+        for folder, name, contents, _, minutes in found
+    ]
     order, controls = list(ROWS), list(CONTROLS)
     return sorted(runs, key=lambda run: (controls.index(run.control), order.index(run.row), run.variant, run.seed))
+
+
+def lead_epochs(folder: Path) -> int:
+    """Of its training: 0 where the settings do not name them."""
+    settings = dict(line.partition(" ")[::2] for line in read_lines(folder / "settings"))
+    return int(settings.get("lead_epochs", 0))
 
 
 def read_test(work: Path, name: str, exceptions: list[Path]) -> Test:
@@ -145,8 +146,9 @@ def against_lookup(run: Run, runs: list[Run], test: Test, length: str, kind: str
     """The difference in ROUGE-1, and the probability of one as large if there were none."""
     if run.name == "lookup":
         return "–"
-    wanted = ("lookup", run.control, run.seed)
-    lookup = next((other for other in runs if (other.name, other.control, other.seed) == wanted), None)
+    wanted = ("lookup", run.control, run.seed, run.lead_epochs)
+    same = (other for other in runs if (other.name, other.control, other.seed, other.lead_epochs) == wanted)
+    lookup = next(same, None)
     if lookup is None:
         return NOT_RUN
     ours, theirs = (test.scores(one.headlines(test.name, length, kind))[:, 0] for one in (run, lookup))
@@ -165,12 +167,12 @@ def score_rows(runs: list[Run], test: Test, length: str) -> list[tuple]:
                     (method, run.name, CONTROLS[run.control], run.seed, label)
                     + (f"{run.contents.embedding_parameters:,}", *scores)
                     + (against_lookup(run, runs, test, length, kind), *printed)
-                    + (f"{run.contents.updates:,}", f"{run.minutes:.0f}")
+                    + (run.lead_epochs, f"{run.contents.updates:,}", f"{run.minutes:.0f}")
                 )
         if not any(run.is_printed for run in found):
-            rows.append((method, name, CONTROLS[PRINTED[-1]], *[NOT_RUN] * 7, size, paper, NOT_RUN, NOT_RUN))
+            rows.append((method, name, CONTROLS[PRINTED[-1]], *[NOT_RUN] * 7, size, paper, *[NOT_RUN] * 3))
     for label, scores in test.marks.items():
-        rows.append((label, "–", "–", "–", "–", "–", *percent(scores), *["–"] * 5))
+        rows.append((label, "–", "–", "–", "–", "–", *percent(scores), *["–"] * 6))
     return rows
 
 
@@ -197,7 +199,7 @@ def figure_4(runs: list[Run], file) -> None:
         label = f"{run.name}, {CONTROLS[run.control]}, seed {run.seed}"
         try:
             curves[label] = read_curve(run.folder / "train.log", "nll_loss")
-        except UserError:
+        except (UserError, OSError):
             print(f"{run.folder}/train.log: no validation results in it", file=sys.stderr)
     draw(curves.keys(), curves.values(), "nll_loss", file)
 
@@ -234,17 +236,11 @@ def main() -> None:
         f" {test.rouge.signature(len(test.references), len(test.texts))}\n"
         "Below: mean |len - N| / mean (len - N)² of the one-best headlines, in characters."
     )
-    for end, form in (("txt", plain), ("md", markdown)):
-        with replacing(work / f"table.{end}", force=True) as file:
-            file.write(f"{form(heads, rows)}\n\n{note}\n\n{form(length_heads, deviations)}\n".encode())
-    with replacing(work / "table.csv", force=True) as file:
-        table = io.StringIO()
-        write_csv(table, heads, rows)
-        file.write(table.getvalue().encode())
+    files = write_tables(work / "table", heads, rows, note, below=(length_heads, deviations))
+    print(files[0].read_text(encoding="utf-8"))
     with replacing(work / "figure4.png", force=True) as file:
         figure_4(runs, file)
-    print((work / "table.txt").read_text(encoding="utf-8"))
-    print(*(work / f"table.{end}" for end in ("txt", "md", "csv")), work / "figure4.png", sep="\n")
+    print(*files, work / "figure4.png", sep="\n")
 
 
 if __name__ == "__main__":

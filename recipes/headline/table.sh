@@ -26,9 +26,7 @@ recipe=$recipes/headline
 own="rows seeds work exceptions" taken="config seed variant"
 . "$recipes/lib/several.sh"
 number_lists seeds
-for row in $rows; do
-  check_row "$recipe/conf" "$row"
-done
+check_rows "$recipe/conf"
 scoring=(${exceptions:+--exceptions "$exceptions"})
 
 for seed in $seeds; do

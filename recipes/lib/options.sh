@@ -46,12 +46,21 @@ not_ours() {
 known_to_fairseq() {
   local told
   ((${#rest[@]} == 0)) || told=$(python "$(dirname "${BASH_SOURCE[0]}")/check_arguments.py" "$@" 2>&1) ||
-    die "${told##*: error: }"
+    die "$(sed 's/.*: error: //; s/ (choose from .*//' <<< "${told##*$'\n'}")"
 }
 
 # one_of NAME CHOICE...: the named variable must be one of the choices.
 one_of() {
   chosen "$1" "${!1}" "${@:2}"
+}
+
+# stages_up_to LAST: from `stage` to `stop_stage` there must be some.
+stages_up_to() {
+  local numbers
+  mapfile -t numbers < <(seq "$1")
+  one_of stage "${numbers[@]}"
+  one_of stop_stage "${numbers[@]}"
+  ((${stage:?} <= ${stop_stage:?})) || die "--stage $stage comes after --stop-stage $stop_stage: nothing is left to do"
 }
 
 # each_of NAME CHOICE...: the same for several words, with spaces between them.
@@ -125,7 +134,18 @@ whole() {
 
 # check_row CONF NAME: the folder CONF must have a file for that row of the table.
 check_row() {
-  [[ $2 != */* && -r $1/$2.conf ]] || die "there is no row '$2', only $(cd "$1" && echo *.conf | sed 's/\.conf//g')"
+  [[ $2 != */* && -r $1/$2.conf ]] || die "there is no row '$2', only $(row_names "$1")"
+}
+
+# check_rows CONF: each of `rows` must have one, and there must be some.
+check_rows() {
+  local row
+  [[ ${rows:?} == *[![:space:]]* ]] || die "--rows must be some of $(row_names "$1"), not blank"
+  for row in $rows; do check_row "$1" "$row"; done
+}
+
+row_names() {
+  (cd "$1" && echo *.conf | sed 's/\.conf//g')
 }
 
 # read_settings FILE "name name ...": lines of a name and its value set the variables; # begins a comment.

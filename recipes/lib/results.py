@@ -1,12 +1,13 @@
 """What finished runs of a recipe have left in their folders, side by side: what the recipes' tables share.
 
-A run's folder is named NAME[-VARIANT]-seedN and holds averaged.pt, train.log, and for each test set SET.de, its
-translation, and SET.bleu, what sacrebleu said of it.
+A run's folder holds averaged.pt and train.log. That of a translation is named NAME[-VARIANT]-seedN and holds for
+each test set SET.de, its translation, and SET.bleu, what sacrebleu said of it.
 """
 
 import csv
+import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +18,7 @@ from sacrebleu.significance import PairedTest
 
 from alone_fairseq.charts import chart
 from alone_fairseq.checkpoint.contents import Contents, read_contents
-from alone_fairseq.checkpoint.files import settings_of
+from alone_fairseq.checkpoint.files import replacing, settings_of
 from alone_fairseq.cli.plot import read_curve
 from alone_fairseq.cli.tables import aligned
 from alone_fairseq.errors import UserError
@@ -25,6 +26,7 @@ from alone_fairseq.errors import UserError
 SCORE = re.compile(r"BLEU\|(\S+) = ([\d.]+)")
 SIZES = {"inter_dim": "D_inter", "factorized_dim": "r", "dim": "D_e"}
 NOT_RUN = "not run"
+VARIANT = r"(?:-([\w.-]+?))?"  # of a folder's name
 
 
 @dataclass
@@ -70,22 +72,30 @@ class Run:
             return None
 
 
+def trained_runs(
+    work: Path, pattern: str, scored: Callable[[re.Match], str]
+) -> Iterator[tuple[Path, re.Match, Contents, Mapping[str, Any], float]]:
+    """Of each run with a file ``scored``: folder, name, what is in averaged.pt, and minutes of its training.
+
+    While a training is taken up again there is no averaged.pt.
+    """
+    for folder in work.iterdir() if work.is_dir() else ():
+        name = re.fullmatch(pattern, folder.name)
+        if name and all((folder / needed).exists() for needed in ("averaged.pt", scored(name))):
+            contents, state = read_contents(folder / "averaged.pt")
+            yield folder, name, contents, state, state["extra_state"].get("previous_training_time", 0) / 60
+
+
 def finished_runs(work: Path, systems: Iterable[str], last_set: str) -> list[Run]:
     """Runs with a score of ``last_set``: in the order of ``systems``, the larger ones first."""
     order = list(systems)
     # A name may be the beginning of another one.
     names = "|".join(sorted(map(re.escape, order), key=len, reverse=True))
-    pattern = re.compile(rf"({names})(?:-([\w.-]+?))?-seed(\d+)")
-    runs = []
-    for folder in work.iterdir() if work.is_dir() else ():
-        name = pattern.fullmatch(folder.name)
-        # While a training is taken up again there is no averaged.pt.
-        if name and all((folder / needed).exists() for needed in (f"{last_set}.bleu", "averaged.pt")):
-            contents, state = read_contents(folder / "averaged.pt")
-            minutes = state["extra_state"].get("previous_training_time", 0) / 60
-            runs.append(
-                Run(folder, name[1], name[2] or "", int(name[3]), contents, settings_of(state, "model"), minutes)
-            )
+    found = trained_runs(work, rf"({names}){VARIANT}-seed(\d+)", lambda name: f"{last_set}.bleu")
+    runs = [
+        Run(folder, name[1], name[2] or "", int(name[3]), contents, settings_of(state, "model"), minutes)
+        for folder, name, contents, state, minutes in found
+    ]
     return sorted(runs, key=lambda r: (order.index(r.system), -r.contents.embedding_parameters, r.variant, r.seed))
 
 
@@ -104,7 +114,7 @@ def against_lookup(run: Run, runs: Sequence[Run], test: str, references: list[st
 
     By the paired bootstrap with 1,000 samples, against the lookup of the same seed.
     """
-    if run.system == "lookup":
+    if run.system == "lookup" and not run.variant:
         return "–"
     lookup = next((r for r in runs if r.system == "lookup" and not r.variant and r.seed == run.seed), None)
     if lookup is None:
@@ -125,9 +135,32 @@ def plain(heads: Sequence[str], rows: Iterable[Sequence], left: int = 2) -> str:
     return aligned([[str(cell) for cell in line] for line in (heads, *rows)], left)
 
 
-def write_csv(file, heads: Sequence[str], rows: Iterable[Sequence]) -> None:
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerows([heads, *rows])
+def write_tables(
+    stem: Path,
+    heads: Sequence[str],
+    rows: Sequence[Sequence],
+    note: str,
+    left: int = 2,
+    below: tuple[Sequence[str], Sequence[Sequence]] | None = None,
+) -> list[Path]:
+    """Write STEM.txt and .md: a table, a note and ``below``, another's heads and rows; and STEM.csv, the first.
+
+    Returns:
+        the three paths.
+    """
+    comma = io.StringIO()
+    csv.writer(comma, lineterminator="\n").writerows([heads, *rows])
+    forms = {".txt": plain, ".md": markdown}
+    texts = {
+        end: "\n\n".join([form(heads, rows, left), note, *([form(*below)] if below else [])]) + "\n"
+        for end, form in forms.items()
+    }
+    paths = []
+    for end, text in (texts | {".csv": comma.getvalue()}).items():
+        paths.append(stem.with_name(stem.name + end))
+        with replacing(paths[-1], force=True) as file:
+            file.write(text.encode())
+    return paths
 
 
 def plot_by_size(curves: dict[str, list[tuple[int, float]]], ylabel: str, file) -> None:

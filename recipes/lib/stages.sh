@@ -59,7 +59,7 @@ publish() {
 
 # make_folder FOLDER: unless it is there.
 make_folder() {
-  [[ $1 != *:* ]] || die "--work $1: fairseq takes ':' in a path for the end of it; choose another --work"
+  [[ $1 != *[:,]* ]] || die "--work $1: fairseq takes ':' and ',' in a path for the end of it; choose another --work"
   mkdir -p "$1" 2> /dev/null && [[ -w $1 ]] || die "$1: cannot be written to; choose another --work"
 }
 

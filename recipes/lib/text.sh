@@ -80,10 +80,12 @@ segment_text() {
 
 # binarise TEXT OUTPUT SOURCE TARGET TRAIN VALID TEST [OPTION]...: with one dictionary for both languages.
 binarise() {
+  local told
   quietly "$2/preprocess.out" fairseq-preprocess --source-lang "$3" --target-lang "$4" --joined-dictionary \
     --destdir "$2" --trainpref "$1/$5" --validpref "$1/$6" --testpref "$1/$7" --workers "${workers:-1}" "${@:8}"
   rm "$2/preprocess.out"
-  grep -o '\[..\] .*' "$2/preprocess.log" | sed "s|$1/||"
+  told=$(grep -o '\[..\] .*' "$2/preprocess.log")
+  echo "${told//"$1/"/}"
   cp "$1/tokenizer.json" "$1/codes" "$2"
 }
 

@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # Training and averaging.
 
+log=  # of the training, where it is not RUN/train.log
+
 lib=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 # epoch_checkpoints RUN: those written at the end of an epoch, the newest last.
@@ -131,7 +133,8 @@ check_training() {
     --distributed-backend --distributed-rank --distributed-port --distributed-init-method --device-id --user-dir \
     --log-format --log-interval --tensorboard-logdir --stop-time-hours --bf16 --memory-efficient-bf16 --tpu --fp16 \
     --task --source-lang --target-lang --train-subset --valid-subset --seed --embedding --alone-filter \
-    --no-save --save-interval --save-interval-updates
+    --no-save --save-interval --save-interval-updates --no-save-optimizer-state --finetune-from-model \
+    --reset-optimizer --reset-lr-scheduler --reset-dataloader --reset-meters
   [[ -e $1/trained ]] || known_to_fairseq BIN "${@:2}"
 }
 

@@ -67,8 +67,7 @@ recipes=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 parse_options "data system size seed work bpe bpe_size max_minutes cool_down stage stop_stage" "$@"
 one_of system lookup factorized real binary fast
 one_of bpe subword_nmt sentencepiece
-one_of stage {1..7}
-one_of stop_stage {1..7}
+stages_up_to 7
 numbers seed bpe_size max_minutes cool_down ${size:+size}
 [[ -z $size || $system != lookup ]] || die "--size is not for a lookup, which has $dim elements a word"
 [[ -n $data ]] || die "--data DIR is missing; see $0 --help"
@@ -145,6 +144,7 @@ fi
 if run_stage 3 "train, $run/train.log" "$run/trained"; then
   keep_settings "$run/settings" "$run_settings"
   limit_training "$max_minutes"
+  rm -rf "$run/cooled" "$run/averaged.pt"  # of a training that is taken up again
   train "$bin" "$run" "${task[@]}" "${settings[@]}" "${limit[@]}"
   end_training "$run"
 fi

@@ -40,8 +40,7 @@ beam=4
 recipes=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 . "$recipes/lib/options.sh"
 parse_options "work seed stage stop_stage" "$@"
-one_of stage {1..6}
-one_of stop_stage {1..6}
+stages_up_to 6
 numbers seed
 . "$recipes/lib/stages.sh"
 . "$recipes/lib/training.sh"

@@ -50,8 +50,7 @@ recipes=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 parse_options "vectors pairs words case filters bases inter_dims shares seeds epochs jobs work stage stop_stage" "$@"
 [[ $words == all ]] || numbers words
 numbers epochs jobs
-one_of stage {1..3}
-one_of stop_stage {1..3}
+stages_up_to 3
 one_of case lower any
 each_of filters real binary
 each_of bases trained fixed

@@ -48,8 +48,7 @@ recipes=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 parse_options "vectors pairs words case students losses epochs lr neighbours_of seeds jobs work stage stop_stage" "$@"
 [[ $words == all ]] || numbers words
 numbers jobs
-one_of stage {1..4}
-one_of stop_stage {1..4}
+stages_up_to 4
 one_of case lower any
 each_of students char_rnn char_cnn ngram_bag ngram_attention char_bilstm alone
 each_of losses local global

@@ -53,8 +53,7 @@ parse_options "vectors pairs questions words case distances epochs analogy_epoch
   work stage stop_stage" "$@"
 [[ $words == all ]] || numbers words
 numbers analogy_epochs jobs
-one_of stage {1..5}
-one_of stop_stage {1..5}
+stages_up_to 5
 one_of case lower any
 each_of distances manhattan euclidean squared linf cosine
 number_lists epochs! seeds

@@ -42,8 +42,7 @@ recipes=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 . "$recipes/lib/options.sh"
 parse_options "corpus pairs questions models dim epochs glove_epochs min_count work stage stop_stage" "$@"
 numbers dim epochs glove_epochs min_count
-one_of stage {1..3}
-one_of stop_stage {1..3}
+stages_up_to 3
 read -ra names <<< "$models"
 each_of models skip-gram-ns skip-gram-hs cbow-ns cbow-hs fasttext glove
 [[ -e $corpus ]] || die "--corpus '$corpus': not there; see $0 --help"

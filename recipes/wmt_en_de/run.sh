@@ -72,10 +72,10 @@ lenpen=0.6
 # The same recipe in miniature: embeddings as large, against a lookup, as in Table 2.
 small() {
   batches=2
-  base=(--arch transformer_alone_wmt_en_de
-    --encoder-embed-dim 256 --encoder-ffn-embed-dim 1024 --encoder-layers 3 --encoder-attention-heads 4
-    --decoder-embed-dim 256 --decoder-ffn-embed-dim 1024 --decoder-layers 3 --decoder-attention-heads 4
-    --max-tokens 2048 --lr 0.002 --warmup-updates 1000 --patience 5
+  base=(--arch transformer_alone_wmt_en_de --encoder-normalize-before --decoder-normalize-before
+    --encoder-embed-dim 256 --encoder-ffn-embed-dim 512 --encoder-layers 3 --encoder-attention-heads 4
+    --decoder-embed-dim 256 --decoder-ffn-embed-dim 512 --decoder-layers 3 --decoder-attention-heads 4
+    --max-tokens 512 --lr 0.001 --warmup-updates 500 --patience 5
     --required-batch-size-multiple 1)  # at its default, 8, fairseq leaves the last few sentences out
   relu_dropout=([real]=0.1 [binary]=0.1)
   stop_relu_dropout=300
@@ -91,8 +91,7 @@ parse_options "config data_dir work size bpe bpe_size workers gpus processes see
   stop_stage dry_run! machines machine head" "$@"
 one_of size base small
 one_of bpe subword_nmt sentencepiece
-one_of stage {1..8}
-one_of stop_stage {1..8}
+stages_up_to 8
 [[ $size == base ]] || small
 asked_size=$bpe_size
 # sentencepiece counts <s>, </s> and <unk> among its pieces, and the dictionary has a <pad>.
@@ -103,6 +102,7 @@ numbers seed bpe_size workers processes machines ${max_minutes:+max_minutes} ${g
 while [[ $dropout == *.*0 ]]; do dropout=${dropout%0}; done  # 0.20 is 0.2
 dropout=${dropout%.}
 part_of_name variant
+[[ $variant != dropout* ]] || die "--variant $variant would be the row with another dropout, for which --dropout is"
 . "$recipes/lib/stages.sh"
 . "$recipes/lib/text.sh"
 . "$recipes/lib/training.sh"

@@ -4,7 +4,6 @@ Each row is compared with the lookup of the same seed by the paired bootstrap of
 with several of the dropouts that its file in conf/ offers, the one with the lowest validation loss counts.
 """
 
-import io
 import logging
 import sys
 from pathlib import Path
@@ -16,12 +15,10 @@ from results import (
     Run,
     against_lookup,
     finished_runs,
-    markdown,
-    plain,
     plot_by_size,
     read_lines,
     signatures,
-    write_csv,
+    write_tables,
 )
 
 from alone_fairseq.checkpoint.files import replacing
@@ -128,11 +125,6 @@ def family(run: Run) -> str:
     return FAMILIES[kind]
 
 
-def write(path: Path, text: str) -> None:
-    with replacing(path, force=True) as file:
-        file.write(text.encode())
-
-
 def main() -> None:
     parser = Parser(description=__doc__, epilog="example: python recipes/wmt_en_de/table.py --work work/wmt_en_de")
     parser.add_argument("--work", type=Path, default="work/wmt_en_de", help="of run.sh (work/wmt_en_de)")
@@ -151,15 +143,9 @@ def main() -> None:
     if arguments.variants:
         name, heads = "sweep", ("variant", *HEADS)
         rows = [(run.variant or "–", *cells(run, everything, references)) for run in everything]
-    note = f"{EXPLANATION}\n{signatures(everything, TEST)}.\n"
-    left = 3 if arguments.variants else 2
-    text, table_csv = f"{plain(heads, rows, left)}\n\n{note}", io.StringIO()
-    write_csv(table_csv, heads, rows)
-    write(work / f"{name}.txt", text)
-    write(work / f"{name}.md", f"{markdown(heads, rows, left)}\n\n{note}")
-    write(work / f"{name}.csv", table_csv.getvalue())
-    print(text)
-    files = [work / f"{name}.{end}" for end in ("txt", "md", "csv")]
+    note = f"{EXPLANATION}\n{signatures(everything, TEST)}."
+    files = write_tables(work / name, heads, rows, note, left=3 if arguments.variants else 2)
+    print(files[0].read_text(encoding="utf-8"))
     if not arguments.variants:
         files += draw_all(runs, work)
     print(*files, sep="\n")

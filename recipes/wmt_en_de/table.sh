@@ -31,9 +31,7 @@ own="rows seeds work dropouts" taken="config seed dropout variant"
 . "$recipes/lib/several.sh"
 one_of dropouts all first
 number_lists seeds
-for row in $rows; do
-  check_row "$recipe/conf" "$row"
-done
+check_rows "$recipe/conf"
 
 for seed in $seeds; do
   for row in $rows; do

@@ -327,6 +327,7 @@ def test_pairs_are_cut_and_headlines_lower_cased(tsv, tmp_path):
     assert call("pairs.py", tsv, tmp_path, 3).returncode == 0
     assert (tmp_path / "train.en").read_text() == "The Text of\n" * 2, "Moses looks at capitals"
     assert (tmp_path / "valid.headline").read_text() == "headline é\n" * 2
+    (tsv / "test.tsv").write_bytes(b"\xef\xbb\xbf" + (tsv / "test.tsv").read_bytes())
     assert call("pairs.py", tsv, tmp_path).returncode == 0
     assert (tmp_path / "test.en").read_text() == "The Text of it\n" * 2
 
@@ -337,6 +338,7 @@ def test_pairs_are_cut_and_headlines_lower_cased(tsv, tmp_path):
         (b"", "valid.tsv: is empty; each line must be a text, a tab and its headline"),
         (b"a\tb\na b\n", "valid.tsv: line 2 has 0 tabs; it must be a text, one tab and its headline"),
         (b"a\tb\tc\n", "valid.tsv: line 1 has 2 tabs"),
+        (b"a\tb\na\0\tb\n", "valid.tsv: line 2 has a NUL byte"),
         (b"a\tb\na\t \n", "valid.tsv: line 2 has an empty headline; mend it or leave it out"),
         (b"\tb\n", "valid.tsv: line 1 has an empty text"),
         (b"a\tb\na\t\xff\n", "valid.tsv: line 2 is not valid UTF-8"),

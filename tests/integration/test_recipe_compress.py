@@ -29,8 +29,8 @@ def original(tmp_path_factory, tiny_text):
 @pytest.fixture(scope="module")
 def finished(original, tmp_path_factory):
     work = tmp_path_factory.mktemp("compress")
-    for system, last in (("distillation", 5), ("int8", 3)):
-        result = compress(original, work, "--system", system, "--stop-stage", last, *FIT)
+    for options in (["--system", "distillation", *FIT], ["--system", "int8", "--stop-stage", 3]):
+        result = compress(original, work, *options)
         assert result.returncode == 0, result.stdout + result.stderr
     return work
 
@@ -78,6 +78,11 @@ def test_what_does_not_go_together_is_refused(original, finished, tmp_path):
     for arguments, message in (
         (["--divide", "3"], "--divide must be one of 4 8, not '3'"),
         (["--fit-updates", "4", "--own-rows", "9"], "made with other settings"),
+        ([*FIT, "--", "--lr", "5"], "distillation-4-seed1 was made with other settings"),
+        ([*FIT, "--", "--no-such-option"], "error: unrecognized arguments: --no-such-option"),
+        (["--system", "untuned", "--", "--lr", "5"], "--system untuned trains nothing: no options behind --"),
+        (["--system", "int8", "--divide", "8"], "are for ALONE, not for --system int8"),
+        (["--stage", "3", "--stop-stage", "2"], "--stage 3 comes after --stop-stage 2: nothing is left to do"),
         (["--own-rows", "99999"], "leaves nothing to ALONE"),
         (["--seed", "2"], "no trained lookup there"),
     ):

@@ -68,6 +68,12 @@ def test_gigaword_and_duc_to_the_table(tmp_path):
     assert "'bpe_size 30'" in refusal(recipe(*settings, "--bpe-size", 40, *TINY))
     assert "'keep_digits yes'" in refusal(recipe(*settings, "--keep-digits", *TINY))
 
+    headlines = run / "duc2004-5.best"
+    made = headlines.stat().st_mtime_ns
+    shutil.rmtree(work / "duc")  # as it was told to, after a change of DUC
+    remade = recipe(*settings, "--exceptions", tmp_path, *TINY)
+    assert remade.returncode == 0 and headlines.stat().st_mtime_ns > made
+
     missing = call(sys.executable, RECIPE / "table.py", "--work", work, "--length", "75")
     assert missing.returncode and "no finished run has scores of duc2004 at --length 75" in missing.stderr
     table = call(sys.executable, RECIPE / "table.py", "--work", work)
@@ -193,22 +199,45 @@ def test_texts_are_masked_like_the_pairs(tmp_path):
 
 def test_rows_of_the_table_that_were_not_run_stay_in_it(tables):
     """Beside runs of the same row that are told no length."""
-    run = tables.Run(Path(), "lookup", "none", "", 1, SimpleNamespace(embedding_parameters=1, updates=2), 3.0)
+    run = tables.Run(Path(), "lookup", "none", "", 1, SimpleNamespace(embedding_parameters=1, updates=2), 0, 3.0)
     test = SimpleNamespace(name="test", marks={}, scores=lambda path: np.zeros((1, 3)))
     rows = [row for row in tables.score_rows([run], test, "75") if row[1] == "lookup"]
     assert [(row[0], row[2]) for row in rows] == [("Transformer", "PE")] * 2 + [("Transformer", "LRPE+PE")]
     assert rows[-1][3] == "not run" and "32.29 11.49 28.03" in rows[-1]
 
 
-def test_a_run_with_a_variant_does_not_stand_for_its_row(tables, tmp_path, monkeypatch):
-    state = {"extra_state": {"previous_training_time": 60}}
+@pytest.fixture
+def runs_of(tables, tmp_path, monkeypatch):
+    """Finished runs, of folders' names and the settings in them."""
+
+    def runs_of(settings):
+        for name, text in settings.items():
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "settings").write_text(text)
+            for file in ("averaged.pt", "duc2004-75.scored"):
+                (tmp_path / name / file).touch()
+        return tables.finished_runs(tmp_path, "duc2004", "75")
+
     contents = SimpleNamespace(embedding_parameters=1, updates=2)
-    monkeypatch.setattr(tables, "read_contents", lambda path: (contents, state))
-    for name in ("real_512-lrpe_pe-seed1", "real_512-lrpe_pe-fast-seed1", "lookup-lrpe-a_b.c-seed2"):
-        (tmp_path / name).mkdir()
-        for file in ("averaged.pt", "duc2004-75.scored"):
-            (tmp_path / name / file).touch()
-    runs = tables.finished_runs(tmp_path, "duc2004", "75")
+    monkeypatch.setattr(sys.modules["results"], "read_contents", lambda path: (contents, {"extra_state": {}}))
+    return runs_of
+
+
+def test_runs_are_compared_with_a_lookup_that_was_trained_alike(tables, runs_of):
+    settings = {
+        "lookup-lrpe_pe-seed1": "lead_epochs 1\n--lr 1",
+        "real_512-lrpe_pe-seed1": "lead_epochs 1\n--lr 1",
+        "real_1024-lrpe_pe-seed1": "--lr 1",
+    }
+    test = SimpleNamespace(name="duc2004", marks={}, scores=lambda path: np.zeros((1, 3)))
+    rows = {row[1]: row for row in tables.score_rows(runs_of(settings), test, "75")}
+    assert rows["real_512"][9] == "+0.00 (p = 1.000)" and rows["real_1024"][9] == "not run"
+    assert [rows[name][-3] for name in ("lookup", "real_512", "real_1024")] == [1, 1, 0]
+
+
+def test_a_run_with_a_variant_does_not_stand_for_its_row(tables, runs_of):
+    names = ("real_512-lrpe_pe-seed1", "real_512-lrpe_pe-fast-seed1", "lookup-lrpe-a_b.c-seed2")
+    runs = runs_of(dict.fromkeys(names, "--lr 1"))
     assert [(run.name, run.control, run.seed) for run in runs] == [
         ("real_512", "lrpe_pe", 1),
         ("real_512-fast", "lrpe_pe", 1),
@@ -247,6 +276,9 @@ def pairs(tmp_path) -> Path:
         (["--lead-epochs", "some"], "--lead-epochs must be a whole number from 0 on, not 'some'"),
         (["--seed", "0"], "--seed must be a whole number above 0, not '0'"),
         (["--lengths", "30 0"], "--lengths must be whole numbers above 0, not '0'"),
+        (["--", "--length-control", "none"], "--length-control is not for what stands behind --"),
+        (["--gpus", "0", "--", "--arch", "nope"], "argument --arch/-a: invalid choice: 'nope'"),
+        (["--stage", "6", "--stop-stage", "5"], "--stage 6 comes after --stop-stage 5: nothing is left to do"),
         (["--variant", "a/b"], "--variant must be letters and digits, not 'a/b'"),
         (["--lengths", "gold"], "--lengths must be whole numbers above 0, not 'gold'"),
         (["--control", "pe"], "--control must be one of lrpe_pe lrpe ldpe_pe ldpe none, not 'pe'"),
@@ -259,7 +291,8 @@ def pairs(tmp_path) -> Path:
     ],
 )
 def test_options_that_make_no_sense_are_refused(pairs, tmp_path, arguments, message):
-    assert message in refusal(recipe("--pairs", pairs, "--work", tmp_path / "work", *arguments))
+    line = refusal(recipe("--pairs", pairs, "--work", tmp_path / "work", *arguments))
+    assert message in line and len(line) < 250
 
 
 def test_pairs_that_are_not_there_or_damaged_are_refused(pairs, tmp_path):
@@ -291,6 +324,7 @@ def test_pairs_that_are_not_there_or_damaged_are_refused(pairs, tmp_path):
             [
                 "--encoder-normalize-before",
                 "--max-epoch 1 --patience -1 --stop-time-hours 1 --fp16",
+                "# BIN: work/headline/bin LEAD_EPOCHS=1 ",
                 "--seed 1 --stop-time-hours 1 --restore-file checkpoints/checkpoint1.pt --fp16",
             ],
         ),
@@ -339,6 +373,7 @@ def test_an_unknown_row_is_refused():
     [
         ("--seeds", "1 x", "--seeds must be whole numbers above 0, not 'x'"),
         ("--rows", "lookup real_1", "there is no row 'real_1', only binary_1024"),
+        ("--rows", " ", "--rows must be some of binary_1024"),
         ("--config", "lookup", "option '--config' is not for table.sh, which sets it itself"),
         ("--variant", "fast", "option '--variant' is not for table.sh, which sets it itself"),
     ],
@@ -358,5 +393,8 @@ def test_all_trainings_of_a_table_can_be_shown_without_running_them(tmp_path):
 
 
 def test_help_shows_all_options_and_an_example():
-    result = recipe("--help")
-    assert "--control NAME" in result.stdout and "Example: recipes/headline/run.sh --gigaword" in result.stdout
+    shown = recipe("--help").stdout
+    names = re.findall(r"^  --([a-z-]+)(?= [A-Z\"]|   )", shown, re.M)
+    known = re.search(r'parse_options "(.*?)"', (RECIPE / "run.sh").read_text(), re.S)[1]
+    assert set(known.replace("_", "-").replace("!", "").split()) == set(names)
+    assert "Example: recipes/headline/run.sh --gigaword" in shown
