@@ -5,7 +5,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
-from typing import NoReturn, Optional
+from typing import Any, NoReturn, Optional
 
 from fairseq.dataclass import ChoiceEnum
 
@@ -25,6 +25,13 @@ PARAM_GROUP = "alone"  # fairseq's name for a group of parameters with an optimi
 
 # D_inter, ReLU dropout for real and for binary filters, update at which it stops (0: no dropout).
 PAPER_MT = (4096, 0.2, 0.15, 4500)
+
+
+OF_HIDDEN_LAYERS = (
+    "alone_inter_dim",
+    "alone_relu_dropout",
+    "alone_stop_relu_dropout",
+)  # of which 1 layer has none
 
 
 @dataclass
@@ -89,18 +96,19 @@ class EmbeddingConfig:
 
 def alone_architecture(args, inter_dim: int, real_dropout: float, binary_dropout: float, stop: int) -> None:
     """Fill in what an architecture says of the embedding, unless the user has; null in a YAML file is nothing."""
-    binary = getattr(args, "alone_filter", None) == "binary"
-    settings = {
-        "alone_inter_dim": inter_dim,
-        "alone_relu_dropout": binary_dropout if binary else real_dropout,
-        "alone_stop_relu_dropout": stop,
-    }
-    for name, value in settings.items():
-        if getattr(args, name, None) is None:
-            setattr(args, name, value)
-    for one in fields(EmbeddingConfig):
-        if getattr(args, one.name, one.default) is None:
-            setattr(args, one.name, one.default)
+    defaults = default_settings()
+    given = {name: value for name in defaults if (value := getattr(args, name, None)) is not None}
+    chosen = defaults | given
+    if chosen["embedding"] == "alone" and chosen["alone_layers"] > 1:
+        dropout = binary_dropout if chosen["alone_filter"] == "binary" else real_dropout
+        defaults |= zip(OF_HIDDEN_LAYERS, (inter_dim, dropout, stop), strict=True)
+    for name, value in (defaults | given).items():
+        setattr(args, name, value)
+
+
+def default_settings() -> dict[str, Any]:
+    """Of the embedding, without an architecture."""
+    return {one.name: one.default for one in fields(EmbeddingConfig)}
 
 
 def check_names(args) -> None:
@@ -118,15 +126,15 @@ def not_default(cfg, settings: type) -> set[str]:
 
 def check_used(cfg) -> None:
     """Warn of settings that have no effect beside the others: a checkpoint may have some, and be sound."""
-    by_architecture = {"alone_inter_dim", "alone_relu_dropout", "alone_stop_relu_dropout"}  # for any embedding
     drawn = {f"alone_{name}" for name in ("codebooks", "codes", "zero_prob", "storage", "codes_from", "seed")}
-    given = not_default(cfg, EmbeddingConfig) - by_architecture
+    given = not_default(cfg, EmbeddingConfig)
     of_alone = given - {"embedding", "factorized_dim"}
     for applies, other, unused in (
         (cfg.embedding != "factorized", f"--embedding {cfg.embedding}", {"factorized_dim"}),
         (cfg.embedding != "alone", f"--embedding {cfg.embedding}", of_alone),
         (cfg.alone_filter == GIVEN, "--alone-filter given, whose filters are in the checkpoint", drawn),
         (cfg.alone_filter == "real", "--alone-filter real", {"alone_zero_prob"}),
+        (cfg.embedding == "alone" and cfg.alone_layers == 1, "--alone-layers 1", set(OF_HIDDEN_LAYERS)),
         (cfg.alone_codebooks == 0, "--alone-codebooks 0", {"alone_codes"}),
     ):
         for name in sorted(given & unused) if applies else ():

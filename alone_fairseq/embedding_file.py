@@ -82,7 +82,7 @@ def read_settings(metadata: Mapping[str, str], tensors: Mapping[str, torch.Tenso
     """
     settings = json.loads(metadata["settings"])
     sizes = {name: settings[name] for name in ("num_embeddings", "codebooks", "codes", "seed")}
-    if not all(type(size) is int and 0 <= size < LARGEST for size in sizes.values()) or sizes["codebooks"] > 256:
+    if not all(type(size) is int and 0 <= size < LARGEST for size in sizes.values()):
         raise ValueError(sizes)
     weights = [
         tensors[f"weights.{layer}"] for layer in range(sum(name.startswith("weights.") for name in tensors))

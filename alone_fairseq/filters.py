@@ -17,7 +17,8 @@ from alone_fairseq.errors import UserError
 KINDS = ("real", "binary")
 CODES_FROM = ("index", "symbol")  # what a word's columns follow from
 
-PROBES = 16  # values of a fingerprint
+PROBES = 16  # values of a fingerprint, which tells in a checkpoint what filters it was trained with
+MOST_CODEBOOKS = 256
 
 # Below this many elements two words with different columns may still get the same binary filter.
 _FEW_BITS = 128
@@ -57,6 +58,10 @@ class FilterSpec:
             ("codes", "--alone-codes", 1),
         ):
             check_at_least(getattr(self, name), least, name, flag)
+        if self.codebooks > MOST_CODEBOOKS:
+            raise UserError(
+                f"codebooks (--alone-codebooks) must be {MOST_CODEBOOKS} at most, not {self.codebooks}"
+            )
         if not 0.0 < self.zero_prob < 1.0:
             raise UserError(f"zero_prob (--alone-zero-prob) must lie between 0 and 1, not {self.zero_prob}")
         if not 0 <= self.seed < 2**32:

@@ -27,6 +27,7 @@ from alone_fairseq.length_control import needs_length
 
 GOLD = "gold"
 LONGEST = 1_000_000
+NUMBER = r"[+-]?\d{1,99}"  # int() refuses thousands of digits
 logger = logging.getLogger(__name__)
 
 
@@ -124,14 +125,14 @@ def read_desired_length(said: str, option: str = "--desired-length") -> int | st
     """
     if said == GOLD:
         return GOLD
-    if re.fullmatch(r"[+-]?\d+", said):
+    if re.fullmatch(NUMBER, said):
         return check_length(int(said), f"{option} {said}")
     if not Path(said).exists() or Path(said).is_dir():
         raise UserError(f"{option} {said}: neither a number, nor {GOLD}, nor a file of numbers")
     lengths = []
     for number, line in enumerate(Path(said).read_text(encoding="utf-8", errors="replace").splitlines(), 1):
         where = f"{said}, line {number}"
-        if not re.fullmatch(r"\s*[+-]?\d+\s*", line):
+        if not re.fullmatch(rf"\s*{NUMBER}\s*", line):
             raise UserError(f"{where}: {line!r} is not a number; each line must be a wanted length")
         lengths.append(check_length(int(line), where))
     return lengths

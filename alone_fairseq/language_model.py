@@ -14,6 +14,7 @@ from alone_fairseq.config import (
     check_names,
     refuse,
 )
+from alone_fairseq.gradients import log_gradients
 from alone_fairseq.transformer import (
     RefusesOthers,
     TiedDecoder,
@@ -58,7 +59,9 @@ class TransformerLMAloneModel(RefusesOthers, FairseqLanguageModel):
         cfg = TransformerAloneConfig.from_namespace(args)
         check_embedding(cfg)
         embed_tokens = build_embedding(cfg, task.source_dictionary, cfg.decoder.input_dim)
-        return cls(TiedDecoder(cfg, task.target_dictionary, embed_tokens, no_encoder_attn=True))
+        model = cls(TiedDecoder(cfg, task.target_dictionary, embed_tokens, no_encoder_attn=True))
+        log_gradients(task, model)
+        return model
 
 
 @register_model_architecture("transformer_lm_alone", "transformer_lm_alone")

@@ -6,10 +6,8 @@ keeps the matrix that ALONE computes, as inference does, has more in memory than
 
 from dataclasses import dataclass
 
-from alone_fairseq.filters import FilterSpec, check_at_least, check_own_rows
+from alone_fairseq.filters import PROBES, FilterSpec, check_at_least, check_own_rows
 from alone_fairseq.storage import STORAGES
-
-FINGERPRINT = 16  # values in a checkpoint that tell which filters it was trained with
 
 
 @dataclass(frozen=True)
@@ -28,6 +26,7 @@ class Sizes:
         freeze_base: whether the base embedding is not trained.
         center: whether the mean over the vocabulary is replaced by a trained bias.
         own_rows: words with rows of their own.
+        given: whether the filters were given and not drawn: they are in a checkpoint, all of them.
         factorized_dim: r of the factorized embedding.
 
     Raises:
@@ -45,6 +44,7 @@ class Sizes:
     freeze_base: bool = False
     center: bool = False
     own_rows: int = 0
+    given: bool = False
     factorized_dim: int = 1
 
     def __post_init__(self):
@@ -69,6 +69,7 @@ class Cost:
         saved: values in a checkpoint.
         filters: values of the filters, as Table 1 counts them.
         filter_bytes: bytes of the filters in memory, codes included.
+        saved_filter_bytes: bytes of given filters in a checkpoint, and in one in half precision.
         kept: values that inference keeps beside the parameters: the matrix, and a copy of the weights it is made
             of, to notice a change.
     """
@@ -78,6 +79,7 @@ class Cost:
     saved: int
     filters: int = 0
     filter_bytes: int = 0
+    saved_filter_bytes: tuple[int, int] = (0, 0)
     kept: int = 0
 
     @property
@@ -107,7 +109,7 @@ def factorized_dim_like(parameters: int, vocab: int, dim: int) -> int:
 
 
 def compare(sizes: Sizes) -> list[Cost]:
-    """Lookup, factorized embedding, and ALONE with its filters held in each of the three ways."""
+    """Lookup, factorized embedding, and ALONE with its filters held in each of the three ways, or given."""
     lookup = lookup_parameters(sizes.vocab, sizes.dim)
     factorized = factorized_parameters(sizes.vocab, sizes.dim, sizes.factorized_dim)
     alone = sizes.alone_parameters
@@ -119,11 +121,12 @@ def compare(sizes: Sizes) -> list[Cost]:
             Cost(
                 f"ALONE, {storage}",
                 trained,
-                alone + FINGERPRINT,
+                alone + PROBES,
                 *filter_cost(storage, sizes),
+                given_bytes(sizes),
                 kept=lookup + alone,
             )
-            for storage in STORAGES
+            for storage in (("given",) if sizes.given else STORAGES)
         ),
     ]
 
@@ -133,9 +136,15 @@ def filter_cost(storage: str, sizes: Sizes) -> tuple[int, int]:
     value_bytes = 4 if sizes.filter == "real" else 1
     if storage == "volatile":
         return 0, 0
-    if storage == "expanded" or not sizes.codebooks:
+    if storage in ("expanded", "given") or not sizes.codebooks:
         values = sizes.base_dim * sizes.vocab
         return values, values * value_bytes
     values = sizes.codebooks * sizes.base_dim * sizes.codes
     code_bytes = 1 if sizes.codes <= 256 else 4
     return values, values * value_bytes + sizes.vocab * sizes.codebooks * code_bytes
+
+
+def given_bytes(sizes: Sizes) -> tuple[int, int]:
+    """Bytes of given filters in a checkpoint, and in one in half precision, in which binary ones always are."""
+    values = sizes.base_dim * sizes.vocab if sizes.given else 0
+    return values * (4 if sizes.filter == "real" else 2), values * 2

@@ -48,6 +48,7 @@ from sacremoses import MosesDetokenizer, MosesPunctNormalizer, MosesTokenizer
 from subword_nmt.apply_bpe import BPE
 from tqdm import tqdm
 
+from alone_fairseq.checkpoint.files import replacing
 from alone_fairseq.cli.arguments import positive
 from alone_fairseq.errors import UserError
 from alone_fairseq.lines import read_windows, write_lines
@@ -252,9 +253,11 @@ def main(argv: list[str] | None = None) -> None:
             for lines in converted(sys.stdin.buffer, convert, arguments.workers):
                 write_lines(lines)
                 bar.update(len(lines))
-        for path, output in zip(arguments.files, targets, strict=True):
-            convert = converter(arguments.action, settings, path.suffix.removeprefix("."))
-            with open(path, "rb") as source, open(output, "wb") as target:
+        converters = [
+            converter(arguments.action, settings, path.suffix.removeprefix(".")) for path in arguments.files
+        ]
+        for path, output, convert in zip(arguments.files, targets, converters, strict=True):
+            with open(path, "rb") as source, replacing(output, force=True) as target:
                 for lines in converted(source, convert, arguments.workers):
                     target.writelines(f"{line}\n".encode() for line in lines)
                     bar.update(len(lines))

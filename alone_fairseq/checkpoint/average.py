@@ -12,6 +12,7 @@ from alone_fairseq.checkpoint.files import load_checkpoint, update_number
 from alone_fairseq.errors import UserError
 
 # checkpoint_EPOCH_UPDATE.pt, or checkpointEPOCH.pt at the end of an epoch; so neither best nor last.
+PROBES = ("filter_probe", "word_probe")  # which tell what the weights are for
 CHECKPOINT_NAME = re.compile(r"checkpoint(?:_\d+_(\d+)|\d+)\.pt")
 
 
@@ -29,7 +30,7 @@ def newest_checkpoints(folder: str | os.PathLike, count: int) -> list[Path]:
     if len(by_update) < count:
         raise UserError(
             f"{folder}: has {len(by_update)} checkpoints (best and last not counted), not {count};"
-            " choose a smaller --last"
+            f" choose {'a smaller --last' if by_update else 'the folder of a training (--save-dir)'}"
         )
     return [by_update[update] for update in sorted(by_update, reverse=True)[:count]]
 
@@ -48,8 +49,8 @@ def average(paths: Sequence[Path]) -> dict[str, Any]:
         key: tensor.to(torch.float64, copy=True) if tensor.is_floating_point() else tensor
         for key, tensor in newest.items()
     }
-    for path in paths[1:]:
-        _add(total, load_checkpoint(path)["model"], path, paths[0])
+    for done, path in enumerate(paths[1:], 1):
+        _add(total, done, load_checkpoint(path)["model"], path, paths[0])
     mean = {
         key: (total[key] / len(paths)).to(tensor.dtype) if tensor.is_floating_point() else total[key]
         for key, tensor in newest.items()
@@ -59,8 +60,8 @@ def average(paths: Sequence[Path]) -> dict[str, Any]:
     return {**state, "model": model, "extra_state": extra_state, "last_optimizer_state": None}
 
 
-def _add(total, model, path, first):
-    """Add the floating-point weights of ``model`` to ``total``; the others must agree."""
+def _add(total, done, model, path, first):
+    """Add the floating-point weights of ``model`` to ``total``, of ``done`` others; the rest must agree."""
     if total.keys() != model.keys():
         key = min(total.keys() ^ model.keys())
         raise UserError(f"{path}: not of the same model as {first}: {key} is in only one of them")
@@ -68,6 +69,9 @@ def _add(total, model, path, first):
         if tensor.shape != total[key].shape:
             shapes = f"{tuple(tensor.shape)} and {tuple(total[key].shape)}"
             raise UserError(f"{path}: not of the same model as {first}: the shapes of {key} are {shapes}")
+        # Half precision may have rounded the probes.
+        if key.endswith(PROBES) and not torch.allclose(tensor.double(), total[key] / done, rtol=0, atol=1 / 32):
+            raise UserError(f"{path}: not of the same model as {first}: {key} is of other filters or words")
         if tensor.is_floating_point():
             total[key] += tensor
         elif not torch.equal(tensor, total[key]):

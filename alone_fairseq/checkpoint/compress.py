@@ -12,7 +12,7 @@ from torch import Tensor
 
 from alone_fairseq.checkpoint.files import without_optimizer
 from alone_fairseq.checkpoint.fit import Fit, FitError, Quality, quality, word_weights
-from alone_fairseq.config import EmbeddingConfig
+from alone_fairseq.config import EmbeddingConfig, default_settings
 from alone_fairseq.errors import UserError
 from alone_fairseq.export.plain import Plain, matrix_key
 from alone_fairseq.length_control import LengthConfig, length_settings
@@ -40,9 +40,8 @@ class Part:
 
 def alone_settings(plain: Plain, **alone: Any) -> Namespace:
     """Settings of a ``transformer_alone`` like the plain model; ``alone`` by the names of ``EmbeddingConfig``."""
-    defaults = {name: field.default for name, field in EmbeddingConfig.__dataclass_fields__.items()}
     name = {"arch": "transformer_alone", "_name": "transformer_alone"}
-    return Namespace(**vars(plain.settings) | defaults | alone | length_settings(plain.model) | name)
+    return Namespace(**vars(plain.settings) | default_settings() | alone | length_settings(plain.model) | name)
 
 
 def tuning_flags(settings: Namespace) -> list[str]:

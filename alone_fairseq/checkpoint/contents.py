@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from alone_fairseq.checkpoint.files import load_checkpoint, settings_of, update_number
+from alone_fairseq.checkpoint.files import load_checkpoint, recorded_updates, settings_of
 from alone_fairseq.filters import FilterSpec
 from alone_fairseq.given_filters import SAVED
 
@@ -70,7 +70,7 @@ def read_contents(path: str | os.PathLike) -> tuple[Contents, dict[str, Any]]:
         file_bytes=os.path.getsize(path),
         model_bytes=stored_bytes(state["model"].values()),
         embedding_bytes=stored_bytes(t for key, t in state["model"].items() if pattern.fullmatch(key)),
-        updates=update_number(state) if state["optimizer_history"] else None,
+        updates=recorded_updates(state),
         embeddings=embeddings,
         teacher_values=teacher_values,
     )
@@ -123,7 +123,12 @@ def measure(tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> dict[
         }
         if given is not None:  # which are like independent ones
             binary = bool(((given == 0) | (given == 1)).all())
-            filters |= {"vocab": len(given), "filter": "binary" if binary else "real", "codebooks": 0}
+            filters |= {
+                "vocab": len(given),
+                "filter": "binary" if binary else "real",
+                "codebooks": 0,
+                "given": True,
+            }
         return {
             "dim": len(weights[-1]),
             "base_dim": len(tensors["base"]),

@@ -60,7 +60,8 @@ def replacing(path: str | os.PathLike, force: bool = False) -> Iterator[BinaryIO
     """A binary file to write to, which becomes ``path`` when the block ends without an error.
 
     Raises:
-        UserError: ``path`` is there already and ``force`` is off, or cannot be written.
+        UserError: ``path`` is there already and ``force`` is off, or cannot be written. Where an error in the
+            block names the file, which was read again, it names ``path``.
     """
     path = Path(path)
     if path.exists() and not path.is_file():
@@ -73,6 +74,10 @@ def replacing(path: str | os.PathLike, force: bool = False) -> Iterator[BinaryIO
         with open(temporary, "wb") as file:
             yield file
         os.replace(temporary, path)
+    except UserError as error:
+        if str(temporary) not in str(error):
+            raise
+        raise UserError(f"{str(error).replace(str(temporary), str(path))}; nothing is written") from error
     except OSError as error:
         if error.filename is not None and Path(error.filename) != temporary:
             raise  # about a file that is read meanwhile
@@ -231,13 +236,19 @@ def settings_of(state: Mapping[str, Any], part: str) -> Mapping[str, Any]:
     return vars(found) if isinstance(found, Namespace) else found
 
 
+def recorded_updates(state: Mapping[str, Any]) -> int | None:
+    """Number of updates that a checkpoint had been trained for, if it says so; fairseq can do without."""
+    history = state["optimizer_history"]
+    return history[-1].get("num_updates") if history else None
+
+
 def update_number(state: Mapping[str, Any]) -> int:
-    """Number of updates that a checkpoint had been trained for.
+    """The same of a checkpoint that must say so.
 
     Raises:
-        UserError: it does not say.
+        UserError: it does not.
     """
-    try:
-        return state["optimizer_history"][-1]["num_updates"]
-    except (LookupError, TypeError):
-        raise UserError("a checkpoint does not say how many updates it was trained for") from None
+    updates = recorded_updates(state)
+    if updates is None:
+        raise UserError("a checkpoint does not say how many updates it was trained for")
+    return updates

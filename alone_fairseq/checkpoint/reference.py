@@ -18,7 +18,7 @@ from torch import Tensor
 
 from alone_fairseq.checkpoint.files import load_checkpoint, load_tensor, update_number, without_optimizer
 from alone_fairseq.checkpoint.trust import check_trusted
-from alone_fairseq.config import EmbeddingConfig
+from alone_fairseq.config import default_settings
 from alone_fairseq.embedding import AloneEmbedding
 from alone_fairseq.errors import UserError
 from alone_fairseq.given_filters import GIVEN
@@ -107,7 +107,7 @@ def build(path: str, model: Mapping[str, Tensor], name: str, filters: Tensor) ->
 def taken_settings(trained: Namespace, embedding: AloneEmbedding) -> Namespace:
     """Those of the training, with ours in the place of that code's own."""
     kept = {name: value for name, value in vars(trained).items() if not SETTINGS.fullmatch(name)}
-    ours = {name: field.default for name, field in EmbeddingConfig.__dataclass_fields__.items()} | {
+    ours = default_settings() | {
         "alone_filter": GIVEN,
         "alone_base_dim": len(embedding.base),
         "alone_inter_dim": len(embedding.weights[0]),

@@ -46,12 +46,12 @@ def check_trusted(path: str, state: Mapping[str, Any]) -> None:
             raise UserError(f"{path}: refused: its setting {name} stands for another one, {value}")
 
 
-def names(path: str, settings: Mapping[str, Any], part: str, key: str) -> set[Any]:
+def names(path: str, settings: Mapping[str, Any], part: str, key: str) -> set[str]:
     """What a model or task is called, by newer and older fairseq, which without a name looks elsewhere."""
-    found = {settings.get("_name"), settings.get(key)} - {None}
-    if not found:
+    found = [name for name in (settings.get("_name"), settings.get(key)) if name is not None]
+    if not found or not all(isinstance(name, str) for name in found):
         raise UserError(f"{path}: refused: its {part} has no name")
-    return found
+    return set(found)
 
 
 def flatten(settings: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:

@@ -1,6 +1,7 @@
 """The ``alone`` command: one subcommand a file."""
 
 import argparse
+import io
 import signal
 import sys
 import threading
@@ -86,6 +87,8 @@ def ended_by_sigterm() -> Iterator[None]:
 
 def main(argv: list[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # text is UTF-8 whatever the locale
+        sys.stdout.reconfigure(encoding="utf-8")
     try:
         with ended_by_sigterm():
             return arguments.run(arguments) or 0

@@ -32,7 +32,7 @@ def add_parser(subparsers):
     )
     parser.add_argument("checkpoint", metavar="CHECKPOINT", help="of a translation model")
     parser.add_argument("--data", required=True, type=Path, metavar="BIN", help="binarised data, for dictionaries")
-    parser.add_argument("--inter-dim", required=True, type=positive, metavar="N", help="D_inter")
+    parser.add_argument("--inter-dim", type=positive, metavar="N", help="D_inter; with --layers 1 there is none")
     parser.add_argument("--output", required=True, metavar="F", help="checkpoint to write")
     parser.add_argument(
         "--own-rows", type=int, default=0, metavar="N", help="words that keep their rows (default: 0)"
@@ -84,6 +84,10 @@ def run(arguments):
     from alone_fairseq.config import one_line_errors
     from alone_fairseq.export.plain import load_plain
 
+    if arguments.layers == 1 and arguments.inter_dim is not None:
+        raise UserError("--inter-dim has no effect with --layers 1; leave it out")
+    if arguments.layers > 1 and arguments.inter_dim is None:
+        raise UserError("give --inter-dim N, the width of the network")
     read = arguments.checkpoint, arguments.data, arguments.text, arguments.reference, arguments.desired_length
     state_file = f"{arguments.output}.unfinished"
     for path in (arguments.output, state_file):
@@ -91,7 +95,7 @@ def run(arguments):
     test = test_set(arguments)
     with replacing(arguments.output, arguments.force) as file:
         plain = load_plain(arguments.checkpoint, arguments.data, arguments.source_lang, arguments.target_lang)
-        chosen = {f"alone_{name}": getattr(arguments, name) for name in EMBEDDING}
+        chosen = {f"alone_{name}": value for name in EMBEDDING if (value := getattr(arguments, name)) is not None}
         settings = compress.alone_settings(plain, **chosen, alone_center=True)
         torch.manual_seed(1)
         try:

@@ -124,8 +124,8 @@ def row(cost, sizes):
         "parameters": cost.parameters,
         "share_of_lookup": cost.parameters / (sizes.vocab * sizes.dim),
         "with_filters": cost.parameters + cost.filters,
-        "checkpoint_bytes": 4 * cost.saved,
-        "checkpoint_bytes_half": 2 * cost.saved,
+        "checkpoint_bytes": 4 * cost.saved + cost.saved_filter_bytes[0],
+        "checkpoint_bytes_half": 2 * cost.saved + cost.saved_filter_bytes[1],
         "filter_bytes": cost.filter_bytes,
         "kept_bytes": 4 * cost.kept,
         "memory_bytes": cost.memory_bytes,
@@ -159,7 +159,9 @@ def print_contents(contents):
 
 def print_table(name, sizes):
     hidden = f" D_inter = {sizes.inter_dim:,}," if sizes.layers > 1 else ""
-    filters = f"M = {sizes.codebooks}, c = {sizes.codes}" if sizes.codebooks else "independent"
+    filters = "given" if sizes.given else "independent"
+    if sizes.codebooks:
+        filters = f"M = {sizes.codebooks}, c = {sizes.codes}"
     print(
         f"{name + ': ' if name else ''}V = {sizes.vocab:,}, D_e = {sizes.dim:,}; ALONE with"
         f" D_o = {sizes.base_dim:,},{hidden} L = {sizes.layers}, {sizes.filter} filters, {filters}\n"

@@ -14,7 +14,7 @@ def add_parser(subparsers):
     parser = subparsers.add_parser(
         "rouge",
         help="ROUGE recall at 75 bytes, as on DUC 2004",
-        description="Recall of ROUGE-1, ROUGE-2 and ROUGE-L, with 95%% confidence intervals, and a signature that"
+        description="Recall of ROUGE-1, ROUGE-2 and ROUGE-L, with 95 % confidence intervals, and a signature that"
         " says how it was computed. The defaults are those of DUC 2004, ROUGE-1.5.5.pl -m -b 75 -n 2 -w 1.2 -a.",
         epilog=EXAMPLES,
     )

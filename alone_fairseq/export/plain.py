@@ -11,7 +11,7 @@ import torch
 from fairseq.models import ARCH_CONFIG_REGISTRY
 from torch import Tensor
 
-from alone_fairseq.checkpoint.files import load_checkpoint, settings_of
+from alone_fairseq.checkpoint.files import load_checkpoint, recorded_updates, settings_of
 from alone_fairseq.checkpoint.trust import check_trusted
 from alone_fairseq.config import EmbeddingConfig
 from alone_fairseq.errors import UserError
@@ -53,6 +53,11 @@ def load_plain(
     """
     state = load_checkpoint(checkpoint)
     check_trusted(checkpoint, state)
+    if settings_of(state, "model").get("merge_src_tgt_embed"):
+        raise UserError(
+            f"{checkpoint}: trained with --merge-src-tgt-embed, whose dictionary is in no file; train on data"
+            " binarised with --joined-dictionary"
+        )
     source_lang, target_lang = direction(checkpoint, state, data, source_lang, target_lang)
     (model,), task = load_models([checkpoint], data, source_lang, target_lang)
     model = model.float().eval()
@@ -61,8 +66,7 @@ def load_plain(
             raise UserError(f"{checkpoint}: {name} holds values that are not finite")
     settings = plain_settings(settings_of(state, "model"), model)
     settings.task, settings.source_lang, settings.target_lang = "translation", source_lang, target_lang
-    history = state["optimizer_history"]
-    return Plain(model, task, plain_weights(model), settings, history[-1]["num_updates"] if history else 0)
+    return Plain(model, task, plain_weights(model), settings, recorded_updates(state) or 0)
 
 
 def plain_weights(model) -> dict[str, Tensor]:

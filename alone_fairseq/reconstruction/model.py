@@ -8,6 +8,7 @@ from fairseq.models import BaseFairseqModel, register_model, register_model_arch
 from torch import Tensor
 
 from alone_fairseq.config import check_names, one_line_errors
+from alone_fairseq.gradients import log_gradients
 from alone_fairseq.reconstruction.config import StudentConfig, build_student, student_settings, without_effect
 from alone_fairseq.reconstruction.student import OTHER_WORDS, Student
 from alone_fairseq.transformer import RefusesOthers
@@ -55,7 +56,9 @@ class EmbeddingStudentModel(RefusesOthers, BaseFairseqModel):
         logger.info(
             f"student: {student.parameter_count:,} parameters, {share:.1%} of the teacher's {values:,} values"
         )
-        return cls(student)
+        model = cls(student)
+        log_gradients(task, model)
+        return model
 
     def forward(self, words: Tensor) -> Tensor:
         """Vectors of words by their indices: (n) long -> (n, d)."""

@@ -64,8 +64,15 @@ def _of_student(state: Mapping[str, Any]) -> bool:
 
 
 def content(student: Student, dtype: torch.dtype = torch.float32) -> bytes:
-    """The bytes of the small file."""
+    """The bytes of the small file.
+
+    Raises:
+        UserError: a weight is too large for ``dtype``.
+    """
     state = {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in student.state_dict().items()}
+    for name, tensor in state.items():
+        if not tensor.isfinite().all():
+            raise UserError(f"{name}: not finite in {str(dtype).removeprefix('torch.')}; leave out --half")
     described = {
         "format": FORMAT,
         "settings": json.dumps(

@@ -75,7 +75,7 @@ small() {
   base=(--arch transformer_alone_wmt_en_de --encoder-normalize-before --decoder-normalize-before
     --encoder-embed-dim 256 --encoder-ffn-embed-dim 512 --encoder-layers 3 --encoder-attention-heads 4
     --decoder-embed-dim 256 --decoder-ffn-embed-dim 512 --decoder-layers 3 --decoder-attention-heads 4
-    --max-tokens 512 --lr 0.001 --warmup-updates 500 --patience 5
+    --max-tokens 512 --lr 0.002 --warmup-updates 1000 --patience 5
     --required-batch-size-multiple 1)  # at its default, 8, fairseq leaves the last few sentences out
   relu_dropout=([real]=0.1 [binary]=0.1)
   stop_relu_dropout=300

@@ -82,6 +82,8 @@ def test_settings_without_effect_are_named(tiny_data, caplog):
         "--embedding lookup --alone-center": "--alone-center has no effect with --embedding lookup",
         "--embedding factorized --factorized-dim 2 --alone-seed 2": "--alone-seed has no effect with --embedding",
         "--factorized-dim 2": "--factorized-dim has no effect with --embedding alone",
+        "--embedding lookup --alone-inter-dim 512": "--alone-inter-dim has no effect with --embedding lookup",
+        "--alone-layers 1 --alone-relu-dropout 0.3": "--alone-relu-dropout has no effect with --alone-layers 1",
         "--alone-zero-prob 0.3": "--alone-zero-prob has no effect with --alone-filter real",
         "--alone-codebooks 0 --alone-codes 32": "--alone-codes has no effect with --alone-codebooks 0",
         "--alone-filter given --alone-seed 2": "--alone-seed has no effect with --alone-filter given, whose",

@@ -155,6 +155,17 @@ def test_other_models(inputs, alone_average, tmp_path, model, message):
     assert not (tmp_path / "mean.pt").exists()
 
 
+def test_filters_that_differ_have_no_mean(inputs, alone_average):
+    probe = torch.linspace(-1, 1, 16)
+    write(inputs, "checkpoint2.pt", 2, {"x.filter_probe": probe.half()})
+    write(inputs, "checkpoint1.pt", 1, {"x.filter_probe": probe.half() + 1e-3})
+    assert alone_average("--last", "2")[0] == 0, "rounded"
+    write(inputs, "checkpoint1.pt", 1, {"x.filter_probe": probe.flip(0).half()})
+    status, _, err = alone_average("--last", "2", "--force")
+    assert status == 1 and "checkpoint1.pt: not of the same model as" in err
+    assert "x.filter_probe is of other filters or words" in err
+
+
 def test_too_few(inputs, alone_average, tmp_path):
     write(inputs, "checkpoint1.pt", 1, {"weight": torch.zeros(2)})
     write(inputs, "checkpoint_best.pt", 1, {"weight": torch.zeros(2)})

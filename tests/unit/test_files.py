@@ -91,6 +91,13 @@ def test_full_disk(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+def test_an_error_about_what_was_read_again_names_the_file(tmp_path):
+    path = tmp_path / "new"
+    with pytest.raises(UserError) as raised, replacing(path) as file:
+        raise UserError(f"{file.name}: does not load")
+    assert str(raised.value) == f"{path}: does not load; nothing is written"
+
+
 def test_an_input_that_is_missing_is_not_the_outputs_fault(tmp_path):
     with pytest.raises(FileNotFoundError), replacing(tmp_path / "new"):
         load_checkpoint(tmp_path / "nowhere")

@@ -139,3 +139,10 @@ def test_factorized_is_made_as_large_as_alone():
 def test_senseless_sizes_are_refused(sizes, name):
     with pytest.raises(UserError, match=name):
         Sizes(**{"vocab": 10, "dim": 4, "base_dim": 4, **sizes})
+
+
+def test_given_filters_are_in_the_checkpoint():
+    for kind, saved in (("real", (4 * 1000, 2 * 1000)), ("binary", (2 * 1000, 2 * 1000))):
+        *_, alone = compare(Sizes(50, 6, 20, 12, filter=kind, codebooks=0, given=True))
+        assert (alone.embedding, alone.saved_filter_bytes, alone.filters) == ("ALONE, given", saved, 1000)
+    assert {cost.saved_filter_bytes for cost in compare(Sizes(50, 6, 20, 12))} == {(0, 0)}

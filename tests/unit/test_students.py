@@ -189,6 +189,14 @@ def test_a_small_file_gives_the_student_back(student, tmp_path):
     torch.testing.assert_close(load_student(path).vectors(WORDS), made.vectors(WORDS), rtol=0, atol=5e-3)
 
 
+def test_weights_too_large_for_half_precision_are_not_written():
+    made = make("words")
+    with torch.no_grad():
+        next(made.parameters()).fill_(1e5)
+    with pytest.raises(UserError, match="not finite in float16; leave out --half"):
+        content(made, torch.float16)
+
+
 @pytest.mark.parametrize(
     ("data", "message"), [(b"", "cut short"), (b"text", "cut short"), (None, "not there"), (300, "cut short")]
 )
