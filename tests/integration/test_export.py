@@ -292,7 +292,7 @@ def test_the_small_file_says_what_is_wrong_with_it(tmp_path):
         (small.read_bytes()[:-9], "cut short"),
         (b"text", "cut short"),
         ({"a": torch.ones(2)}, "not an embedding that"),
-        (spoilt(codebooks=10**9), "not an embedding that"),
+        (spoilt(codebooks=10**9), "256 at most"),
         (spoilt(dim=2**70), "not an embedding that"),
         (spoilt(num_embeddings="many"), "not an embedding that"),
         (spoilt(codes_from="elsewhere"), "not an embedding that"),

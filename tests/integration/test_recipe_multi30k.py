@@ -75,7 +75,7 @@ def test_training_goes_on_from_the_newest_epoch(finished, data, tmp_path):
     assert "checkpoint1.pt (epoch 2 @" in result.stdout
     assert (run / "checkpoints" / "checkpoint2.pt").exists()
     assert (run / "trained").exists()
-    assert not (run / "cooled").exists() and not (run / "averaged.pt").exists(), "they were of the older training"
+    assert not [*(run / "cooled").rglob("*.pt"), *run.glob("averaged.pt")], "they were of the older training"
 
 
 def rate(checkpoint: Path) -> tuple[int, float]:
