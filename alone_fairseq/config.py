@@ -25,13 +25,8 @@ PARAM_GROUP = "alone"  # fairseq's name for a group of parameters with an optimi
 
 # D_inter, ReLU dropout for real and for binary filters, update at which it stops (0: no dropout).
 PAPER_MT = (4096, 0.2, 0.15, 4500)
-
-
-OF_HIDDEN_LAYERS = (
-    "alone_inter_dim",
-    "alone_relu_dropout",
-    "alone_stop_relu_dropout",
-)  # of which 1 layer has none
+# With --alone-layers 1 there are no hidden ones.
+OF_HIDDEN_LAYERS = ("alone_inter_dim", "alone_relu_dropout", "alone_stop_relu_dropout")
 
 
 @dataclass

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from alone_fairseq.errors import UserError
 from alone_fairseq.ffn import Direct, Factored, chunked_ffn, hidden_layers
-from alone_fairseq.filters import FilterSpec, check_at_least, check_own_rows
+from alone_fairseq.filters import PROBE_SLACK, FilterSpec, check_at_least, check_own_rows
 from alone_fairseq.given_filters import SAVED, GivenFilters
 from alone_fairseq.kept_matrix import KeptMatrix
 from alone_fairseq.storage import OTHER_FILTERS, Filters, combine
@@ -250,10 +250,9 @@ class AloneEmbedding(WordEmbedding):
         probe = state_dict.get(f"{prefix}filter_probe")
         if isinstance(self.filter_store, GivenFilters) and f"{prefix}filter_store.{SAVED}" in state_dict:
             probe = None  # the filters themselves come with the weights
-        # The values are multiples of 1/16: half a step of slack is for averaging, EMA and half precision.
         if probe is not None and (
             probe.shape != self.filter_probe.shape
-            or not np.allclose(probe.float().cpu().numpy(), self.filter_store.probe, rtol=0, atol=1 / 32)
+            or not np.allclose(probe.float().cpu().numpy(), self.filter_store.probe, rtol=0, atol=PROBE_SLACK)
         ):
             errors.append(f"{prefix}filter_probe: {OTHER_FILTERS}")
         super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, missing, unexpected, errors)

@@ -18,6 +18,8 @@ KINDS = ("real", "binary")
 CODES_FROM = ("index", "symbol")  # what a word's columns follow from
 
 PROBES = 16  # values of a fingerprint, which tells in a checkpoint what filters it was trained with
+# They are multiples of 1/16: half a step of slack is for averaging, EMA and half precision.
+PROBE_SLACK = 1 / 32
 MOST_CODEBOOKS = 256
 
 # Below this many elements two words with different columns may still get the same binary filter.

@@ -10,9 +10,10 @@ import torch
 
 from alone_fairseq.checkpoint.files import load_checkpoint, update_number
 from alone_fairseq.errors import UserError
+from alone_fairseq.filters import PROBE_SLACK
 
+FINGERPRINTS = ("filter_probe", "word_probe")  # which tell what the weights are for
 # checkpoint_EPOCH_UPDATE.pt, or checkpointEPOCH.pt at the end of an epoch; so neither best nor last.
-PROBES = ("filter_probe", "word_probe")  # which tell what the weights are for
 CHECKPOINT_NAME = re.compile(r"checkpoint(?:_\d+_(\d+)|\d+)\.pt")
 
 
@@ -49,8 +50,12 @@ def average(paths: Sequence[Path]) -> dict[str, Any]:
         key: tensor.to(torch.float64, copy=True) if tensor.is_floating_point() else tensor
         for key, tensor in newest.items()
     }
-    for done, path in enumerate(paths[1:], 1):
-        _add(total, done, load_checkpoint(path)["model"], path, paths[0])
+    for path in paths[1:]:
+        model = load_checkpoint(path)["model"]
+        _check_like(newest, model, path, paths[0])
+        for key, tensor in model.items():
+            if tensor.is_floating_point():
+                total[key] += tensor
     mean = {
         key: (total[key] / len(paths)).to(tensor.dtype) if tensor.is_floating_point() else total[key]
         for key, tensor in newest.items()
@@ -60,22 +65,24 @@ def average(paths: Sequence[Path]) -> dict[str, Any]:
     return {**state, "model": model, "extra_state": extra_state, "last_optimizer_state": None}
 
 
-def _add(total, done, model, path, first):
-    """Add the floating-point weights of ``model`` to ``total``, of ``done`` others; the rest must agree."""
-    if total.keys() != model.keys():
-        key = min(total.keys() ^ model.keys())
+def _check_like(newest, model, path, first):
+    """Refuse weights of another model than ``newest``, those of ``first``."""
+    if newest.keys() != model.keys():
+        key = min(newest.keys() ^ model.keys())
         raise UserError(f"{path}: not of the same model as {first}: {key} is in only one of them")
     for key, tensor in model.items():
-        if tensor.shape != total[key].shape:
-            shapes = f"{tuple(tensor.shape)} and {tuple(total[key].shape)}"
+        other = newest[key]
+        if tensor.shape != other.shape:
+            shapes = f"{tuple(tensor.shape)} and {tuple(other.shape)}"
             raise UserError(f"{path}: not of the same model as {first}: the shapes of {key} are {shapes}")
-        # Half precision may have rounded the probes.
-        if key.endswith(PROBES) and not torch.allclose(tensor.double(), total[key] / done, rtol=0, atol=1 / 32):
-            raise UserError(f"{path}: not of the same model as {first}: {key} is of other filters or words")
-        if tensor.is_floating_point():
-            total[key] += tensor
-        elif not torch.equal(tensor, total[key]):
+        if not tensor.is_floating_point() and not torch.equal(tensor, other):
             raise UserError(f"{path}: {key} holds whole numbers other than in {first}, which have no mean")
+        if key.endswith(FINGERPRINTS) and not _same_fingerprint(tensor, other):
+            raise UserError(f"{path}: not of the same model as {first}: {key} is of other filters or words")
+
+
+def _same_fingerprint(one, other):
+    return torch.allclose(one.float(), other.float(), rtol=0, atol=PROBE_SLACK)
 
 
 def _tied_like(model, mean):

@@ -55,7 +55,8 @@ one_of system untuned references distillation int8
 stages_up_to 5
 [[ $system != int8 || -z $divide$own_rows$fit_updates ]] ||
   die "--divide, --own-rows and --fit-updates are for ALONE, not for --system int8"
-[[ -n ${criteria[$system]:-} || ${#rest[@]} == 0 ]] || die "--system $system trains nothing: no options behind --"
+tunes=${criteria[$system]:-}
+[[ -n $tunes || ${#rest[@]} == 0 ]] || die "--system $system trains nothing: no options behind --"
 divide=${divide:-4} fit_updates=${fit_updates:-1000}
 own_rows=${own_rows:-$((1200 / divide))}
 numbers seed fit_updates own_rows
@@ -109,11 +110,11 @@ need 2 "$compressed"
 make_folder "$run"
 lock "$run"
 model=$run/averaged.pt
-if [[ -n ${criteria[$system]:-} ]]; then
+if [[ -n $tunes ]]; then
   updates=$(alone params "$lookup/averaged.pt" --json |
     python -c 'import json, sys; print(json.load(sys.stdin)["checkpoint"]["updates"])')
   updates=$(((updates + share - 1) / share))
-  read -ra criterion <<< "${criteria[$system]}"
+  read -ra criterion <<< "$tunes"
   [[ $system != distillation ]] || criterion+=(--teacher-checkpoint "$lookup/averaged.pt")
   task=(--task translation --source-lang en --target-lang de --arch transformer_alone)
   options=("${trained[@]}" --embedding alone --alone-inter-dim "$inter" --alone-own-rows "$own_rows" --alone-seed "$seed"
@@ -126,7 +127,7 @@ if [[ -n ${criteria[$system]:-} ]]; then
 fi
 if run_stage 3 "tune, $run/train.log" "$model"; then
   rm -f "$run"/*.{de,bleu}  # of an older model
-  if [[ -z ${criteria[$system]:-} ]]; then
+  if [[ -z $tunes ]]; then
     cp "$compressed" "$model.tmp"
     publish "$model"
   else

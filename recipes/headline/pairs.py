@@ -7,26 +7,26 @@ WORDS words, if a number is given. Headlines get lower-case letters; texts keep 
 Moses tells by them what the full stop of a sentence is.
 """
 
-import codecs
 import sys
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "lib"))
+
+from clean_parallel import fault, read_lines, refuse
 
 SETS = ("train", "valid", "test")
 
 
 def read_pairs(path: Path) -> list[tuple[str, str]]:
     """Texts and headlines."""
-    data = path.read_bytes().removeprefix(codecs.BOM_UTF8)
-    if not data.strip():
+    lines = list(read_lines(path))
+    if not any(line.strip() for line in lines):
         sys.exit(f"{path}: is empty; each line must be a text, a tab and its headline")
     pairs = []
-    for number, line in enumerate(data.removesuffix(b"\n").split(b"\n"), 1):
-        try:
-            fields = line.decode().split("\t")
-        except UnicodeDecodeError:
-            sys.exit(f"{path}: line {number} is not valid UTF-8")
-        if b"\0" in line:
-            sys.exit(f"{path}: line {number} has a NUL byte")
+    for number, line in enumerate(lines, 1):
+        if reason := fault(line):
+            refuse(path, number, reason)
+        fields = line.decode().split("\t")
         if len(fields) != 2:
             sys.exit(
                 f"{path}: line {number} has {len(fields) - 1} tabs; it must be a text, one tab and its headline"

@@ -26,6 +26,10 @@ def read_lines(path: Path) -> Iterator[bytes]:
             yield line if number else line.removeprefix(codecs.BOM_UTF8)
 
 
+def refuse(path: Path, number: int, fault: str):
+    sys.exit(f"{path}: line {number} {'is' if fault.startswith('not ') else 'has'} {fault}")
+
+
 def fault(line: bytes) -> str | None:
     """Why a line is no text, if so."""
     try:
@@ -53,7 +57,7 @@ def clean(paths: tuple[Path, Path], outputs: tuple[Path, Path], drop: bool) -> C
             faults = [fault(line) for line in pair]
             if any(faults) and not drop:
                 side = 0 if faults[0] else 1
-                sys.exit(f"{paths[side]}: line {number} has {faults[side]}".replace("has not", "is not"))
+                refuse(paths[side], number, faults[side])
             reason = faults[0] or faults[1]
             if drop and not reason and not all(line.strip() for line in pair):
                 reason = "an empty side"

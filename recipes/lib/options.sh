@@ -66,7 +66,7 @@ stages_up_to() {
 # each_of NAME CHOICE...: the same for several words, with spaces between them.
 each_of() {
   local word
-  [[ ${!1} == *[![:space:]]* ]] || die "--${1//_/-} must be some of ${*:2}"
+  not_blank "$1" "some of ${*:2}"
   for word in ${!1}; do chosen "$1" "$word" "${@:2}"; done
 }
 
@@ -84,7 +84,7 @@ number_lists() {
   local name each values
   for name; do
     values=${name%!}
-    [[ -z ${!values} || ${!values} == *[![:space:]]* ]] || die "--${values//_/-} must be whole numbers, not blank"
+    [[ -z ${!values} ]] || not_blank "$values" "whole numbers, not blank"
     for each in ${!values}; do whole "${name%!}" "$name" "whole numbers" "$each"; done
   done
 }
@@ -101,7 +101,7 @@ growing() {
 # decimal NAME: the named variable must be a number above 0, such as 0.001 or 1e-3, or several of them.
 decimal() {
   local each
-  [[ ${!1} == *[![:space:]]* ]] || die "--${1//_/-} must be a number above 0, such as 0.001, not blank"
+  not_blank "$1" "a number above 0, such as 0.001, not blank"
   for each in ${!1}; do
     [[ $each =~ ^[0-9]*\.?[0-9]+(e-?[0-9]+)?$ && ${each%e*} == *[1-9]* ]] ||
       die "--${1//_/-} must be a number above 0, such as 0.001, not '$each'"
@@ -116,6 +116,11 @@ below_one() {
 # part_of_name NAME: the named variable, if it is set, becomes a part of a folder's name.
 part_of_name() {
   [[ -z ${!1} || ${!1} =~ ^[A-Za-z0-9_.]+$ ]] || die "--${1//_/-} must be letters and digits, not '${!1}'"
+}
+
+# not_blank NAME WHAT: the named variable must be more than spaces.
+not_blank() {
+  [[ ${!1} == *[![:space:]]* ]] || die "--${1//_/-} must be $2"
 }
 
 chosen() {
@@ -140,8 +145,8 @@ check_row() {
 # check_rows CONF: each of `rows` must have one, and there must be some.
 check_rows() {
   local row
-  [[ ${rows:?} == *[![:space:]]* ]] || die "--rows must be some of $(row_names "$1"), not blank"
-  for row in $rows; do check_row "$1" "$row"; done
+  not_blank rows "some of $(row_names "$1"), not blank"
+  for row in ${rows:?}; do check_row "$1" "$row"; done
 }
 
 row_names() {
