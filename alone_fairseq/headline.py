@@ -27,7 +27,7 @@ from alone_fairseq.length_control import needs_length
 
 GOLD = "gold"
 LONGEST = 1_000_000
-NUMBER = r"[+-]?\d{1,99}"  # int() refuses thousands of digits
+NUMBER = r"[+-]?\d+"
 logger = logging.getLogger(__name__)
 
 
@@ -126,7 +126,7 @@ def read_desired_length(said: str, option: str = "--desired-length") -> int | st
     if said == GOLD:
         return GOLD
     if re.fullmatch(NUMBER, said):
-        return check_length(int(said), f"{option} {said}")
+        return check_length(whole(said), f"{option} {said}")
     if not Path(said).exists() or Path(said).is_dir():
         raise UserError(f"{option} {said}: neither a number, nor {GOLD}, nor a file of numbers")
     lengths = []
@@ -134,8 +134,13 @@ def read_desired_length(said: str, option: str = "--desired-length") -> int | st
         where = f"{said}, line {number}"
         if not re.fullmatch(rf"\s*{NUMBER}\s*", line):
             raise UserError(f"{where}: {line!r} is not a number; each line must be a wanted length")
-        lengths.append(check_length(int(line), where))
+        lengths.append(check_length(whole(line), where))
     return lengths
+
+
+def whole(digits: str) -> int:
+    """``int``, which refuses some thousand digits: thirty of them are too many for a length, whatever follows."""
+    return int(digits.strip()[:30])
 
 
 def read_wanted(said: str | None) -> int | list[int] | None:

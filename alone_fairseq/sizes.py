@@ -69,7 +69,7 @@ class Cost:
         saved: values in a checkpoint.
         filters: values of the filters, as Table 1 counts them.
         filter_bytes: bytes of the filters in memory, codes included.
-        saved_filter_bytes: bytes of given filters in a checkpoint, and in one in half precision.
+        given: values of given filters, which are in a checkpoint, too.
         kept: values that inference keeps beside the parameters: the matrix, and a copy of the weights it is made
             of, to notice a change.
     """
@@ -79,7 +79,7 @@ class Cost:
     saved: int
     filters: int = 0
     filter_bytes: int = 0
-    saved_filter_bytes: tuple[int, int] = (0, 0)
+    given: int = 0
     kept: int = 0
 
     @property
@@ -123,7 +123,7 @@ def compare(sizes: Sizes) -> list[Cost]:
                 trained,
                 alone + PROBES,
                 *filter_cost(storage, sizes),
-                given_bytes(sizes),
+                given=sizes.vocab * sizes.base_dim if sizes.given else 0,
                 kept=lookup + alone,
             )
             for storage in (("given",) if sizes.given else STORAGES)
@@ -136,15 +136,9 @@ def filter_cost(storage: str, sizes: Sizes) -> tuple[int, int]:
     value_bytes = 4 if sizes.filter == "real" else 1
     if storage == "volatile":
         return 0, 0
-    if storage in ("expanded", "given") or not sizes.codebooks:
+    if storage == "expanded" or not sizes.codebooks:
         values = sizes.base_dim * sizes.vocab
         return values, values * value_bytes
     values = sizes.codebooks * sizes.base_dim * sizes.codes
     code_bytes = 1 if sizes.codes <= 256 else 4
     return values, values * value_bytes + sizes.vocab * sizes.codebooks * code_bytes
-
-
-def given_bytes(sizes: Sizes) -> tuple[int, int]:
-    """Bytes of given filters in a checkpoint, and in one in half precision, in which binary ones always are."""
-    values = sizes.base_dim * sizes.vocab if sizes.given else 0
-    return values * (4 if sizes.filter == "real" else 2), values * 2

@@ -209,6 +209,7 @@ def test_code_in_the_settings_of_another_model_is_not_run(tiny_data, tiny_checkp
         ("model", "decoder_xformers_att_config", "{}"),
         ("model", "adaptive_softmax_cutoff", "[1]"),
         ("task", "_name", "multilingual_translation"),
+        ("model", "_name", ["transformer_alone"]),
     ],
 )
 def test_settings_that_fairseq_evaluates_are_refused(tiny_checkpoint, part, name, value):

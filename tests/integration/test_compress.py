@@ -311,6 +311,7 @@ def test_bad_input_is_refused(tiny_data, lookup, tmp_path, capsys):
         (lookup, "new.pt", ["--inter-dim", 10**20], "choose smaller --inter-dim, --base-dim"),
         (lookup, "new.pt", ["--base-dim", 10**20], "for a matrix of 2,560 values; choose smaller"),
         (lookup, "new.pt", ["--layers", 10**20], "--layers or --own-rows"),
+        (lookup, "new.pt", ["--layers", 1], "--inter-dim has no effect with --layers 1; leave it out"),
         (lookup, "new.pt", ["--own-rows", 4000], "own_rows"),
         (lookup, "new.pt", ["--seed", -1], "seed"),
         (lookup, "new.pt", ["--text", tiny_data / "dict.en.txt"], "both --text and --reference"),
@@ -323,4 +324,7 @@ def test_bad_input_is_refused(tiny_data, lookup, tmp_path, capsys):
         assert compress(checkpoint, tiny_data, tmp_path / output, "--inter-dim", 8, "--updates", 1, *more) == 1
         (line,) = capsys.readouterr().err.strip().split("\n")
         assert message in line
+    assert compress(lookup, tiny_data, tmp_path / "new.pt") == 1
+    assert "give --inter-dim N, the width of the network" in capsys.readouterr().err
     assert (tmp_path / "there.pt").read_text() == "mine" and not (tmp_path / "new.pt").exists()
+    assert compress(lookup, tiny_data, tmp_path / "matrix.pt", "--layers", 1, "--base-dim", 8, "--updates", 1) == 0

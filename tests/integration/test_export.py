@@ -18,6 +18,7 @@ from fairseq_cli import generate
 from safetensors.torch import load_file, save, save_file
 
 from alone_fairseq import AloneEmbedding, UserError, embedding_file
+from alone_fairseq.checkpoint.contents import read_contents
 from alone_fairseq.checkpoint.files import load_checkpoint, replacing_folder
 from alone_fairseq.cli import main
 from alone_fairseq.export import ctranslate2_folder, fairseq_checkpoint, fsmt_folder, search, vectors
@@ -407,6 +408,9 @@ def test_what_cannot_be_exported_is_refused(tiny_data, tiny_checkpoint, tmp_path
     lm_data = language_model_data(tiny_data, tmp_path / "lm")
     lm = train(lm_data, tmp_path / "lm_run", "--max-update 1", model=SMALL_LM)
     (tmp_path / "short.pt").write_bytes(tiny_checkpoint.read_bytes()[:5000])
+    merged = torch.load(tiny_checkpoint, weights_only=False)
+    merged["cfg"]["model"].merge_src_tgt_embed = True
+    torch.save(merged, tmp_path / "merged.pt")
     (tmp_path / "other").mkdir()
     for lang in ("en", "de"):
         (tmp_path / "other" / f"dict.{lang}.txt").write_text("word 1\n")
@@ -418,12 +422,21 @@ def test_what_cannot_be_exported_is_refused(tiny_data, tiny_checkpoint, tmp_path
         (separate, "fsmt", tiny_data, "must share"),
         (lm, "fairseq", tiny_data, "does not translate"),
         (tmp_path / "short.pt", "fairseq", tiny_data, "cut short"),
+        (tmp_path / "merged.pt", "fairseq", tiny_data, "trained with --merge-src-tgt-embed"),
         (tiny_checkpoint, "fairseq", tmp_path / "other", "other: they are not those of its training"),
         (tiny_checkpoint, "fairseq", tmp_path / "none", "none: no such folder"),
     ):
         assert export(checkpoint, to, data, tmp_path / "out") == 1
         (line,) = capsys.readouterr().err.strip().split("\n")
         assert message in line and not (tmp_path / "out").exists()
+
+
+def test_a_checkpoint_need_not_say_how_long_it_was_trained(tiny_data, tiny_checkpoint, tmp_path):
+    state = torch.load(tiny_checkpoint, weights_only=False)
+    del state["optimizer_history"][-1]["num_updates"]
+    torch.save(state, tmp_path / "silent.pt")
+    assert export(tmp_path / "silent.pt", "fairseq", tiny_data, tmp_path / "out") == 0
+    assert read_contents(tmp_path / "silent.pt")[0].updates is None
 
 
 @pytest.mark.parametrize(("to", "package"), [("ctranslate2", "ctranslate2.converters"), ("fsmt", "transformers")])

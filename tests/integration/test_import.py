@@ -1,5 +1,6 @@
 """``alone import``: a checkpoint as the paper's own code wrote it, made up here, with the formula written out."""
 
+import json
 import os
 import re
 from argparse import Namespace
@@ -152,7 +153,7 @@ def test_the_model_says_the_same(tiny_data, tmp_path, options, capsys):
     assert sum(key.endswith(".filters") for key in stored) == len(reference.files)
 
 
-def test_it_translates_tunes_averages_and_is_exported_like_any_other(tiny_data, tmp_path):
+def test_it_translates_tunes_averages_and_is_exported_like_any_other(tiny_data, tmp_path, capsys):
     reference = Reference(tiny_data, tmp_path)
     new = tmp_path / "new.pt"
     assert take_over(reference, new) == 0
@@ -169,7 +170,12 @@ def test_it_translates_tunes_averages_and_is_exported_like_any_other(tiny_data, 
     for to in ("fairseq", "vectors"):
         arguments = ["--to", to, "--data", str(tiny_data), "--output", str(tmp_path / to)]
         assert main(["export", str(averaged), *arguments]) == 0
-    assert main(["params", str(averaged)]) == 0
+    capsys.readouterr()
+    assert main(["params", str(averaged), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    (*_, given) = found["tables"][0]["rows"]
+    assert given["embedding"] == "ALONE, given"
+    assert given["checkpoint_bytes"] == found["checkpoint"]["embedding_bytes"]
 
 
 @pytest.mark.parametrize("kind", ["binary", "real"])

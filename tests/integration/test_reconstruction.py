@@ -212,7 +212,8 @@ def test_flags_that_a_student_does_not_have_are_named(teacher, tmp_path):
         assert f"{flag} has no effect: --student char-bilstm does not have it" in log
     assert log.count("have no effect") == 1 and log.count("has no effect") == 2
     for arch in SMALL:
-        assert "no effect" not in train(teacher, tmp_path / arch, "--no-save", arch)
+        log = train(teacher, tmp_path / arch, "--no-save --log-interval 1", arch)
+        assert "no effect" not in log and (" gnorm_w2=" in log) == (arch == "student_alone")
     log = train(teacher, tmp_path / "other", "--no-save --student ngram-bag", "student_char_bilstm")
     assert "no effect" not in log, "the dropout is the architecture's; nobody gave it"
 

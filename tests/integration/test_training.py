@@ -191,6 +191,12 @@ def test_bfloat16_by_hydra(tiny_data, tmp_path):
     assert "H-0\t" in run(generate, f"{tiny_data} --user-dir {USER_DIR} --path {checkpoint} --cpu")
 
 
+def test_a_language_model_logs_its_gradients(lm_data, tmp_path):
+    line = f"{TRAINING} --user-dir {USER_DIR} --max-update 2 --log-interval 1 --no-save"
+    log = run(fairseq_train, f"{lm_data} --save-dir {tmp_path} {line} {SMALL_LM}")
+    assert all(f" gnorm_{name}=" in log for name in ("o", "w1", "w2"))
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="mixed precision needs a GPU")
 @pytest.mark.parametrize("precision", ["--fp16", "--amp"])
 def test_mixed_precision(tiny_data, tmp_path, precision):

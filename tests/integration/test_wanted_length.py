@@ -11,6 +11,7 @@ from fairseq_cli import train as fairseq_train
 
 from alone_fairseq import UserError
 from alone_fairseq.cli import main
+from alone_fairseq.headline import read_desired_length
 from alone_fairseq.length_control import length_settings
 from alone_fairseq.transformer import TransformerAloneModel
 
@@ -228,6 +229,14 @@ def test_bad_lengths_get_one_line(tiny_data, checkpoint, tmp_path, monkeypatch, 
     with pytest.raises(UserError, match=REFUSED[desired]) as error:
         search(tiny_data, checkpoint, desired)
     assert_one_line(error)
+
+
+def test_a_length_of_thousands_of_digits_is_no_length(tmp_path):
+    """Python's int() refuses so many."""
+    (tmp_path / "long").write_text("9" * 5000)
+    for said in ("9" * 5000, str(tmp_path / "long")):
+        with pytest.raises(UserError, match="a wanted length must be between 1 and"):
+            read_desired_length(said)
 
 
 def assert_one_line(error):

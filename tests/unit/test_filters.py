@@ -170,6 +170,7 @@ def test_the_same_binary_filter_for_two_words_is_refused():
         ({"zero_prob": 0.0}, "--alone-zero-prob.* between 0 and 1, not 0.0"),
         ({"zero_prob": 1.0}, "between 0 and 1, not 1.0"),
         ({"seed": -1}, "--alone-seed"),
+        ({"codebooks": 257}, "--alone-codebooks.* must be 256 at most, not 257"),
         ({"codebooks": 2, "codes": 9}, "give 81 filters, fewer than 100 words"),
         ({"kind": "binary", "dim": 6}, "6 elements .* fewer than 100 words"),
         ({"symbols": ("a",)}, "1 symbols were given for 100 embeddings"),

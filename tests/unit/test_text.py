@@ -4,6 +4,7 @@ import io
 import json
 import runpy
 import sys
+from unittest.mock import Mock
 
 import pytest
 import sentencepiece
@@ -228,6 +229,21 @@ def test_either_files_or_standard_input(words, capsys):
     with pytest.raises(SystemExit):
         text.main(["apply", "--config", "tokenizer.json", *words])
     assert "give --lang and standard input, or files and --into" in capsys.readouterr().err
+
+
+def test_nothing_is_replaced_by_a_part(pipeline, tmp_path, monkeypatch):
+    pipeline()
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / "set.en").write_text("as it was\n")
+    for name in ("set.en", "set.zz"):
+        (tmp_path / name).write_text("low\n")
+    options = ["--config", str(tmp_path / "tokenizer.json"), "--into", str(tmp_path / "made")]
+    with pytest.raises(UserError, match="zz"):
+        text.main(["apply", str(tmp_path / "set.en"), str(tmp_path / "set.zz"), *options])
+    monkeypatch.setattr(text, "converted", Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        text.main(["apply", str(tmp_path / "set.en"), *options])
+    assert [path.read_text() for path in (tmp_path / "made").iterdir()] == ["as it was\n"]
 
 
 def test_a_file_is_never_written_over_itself_or_another(pipeline, tmp_path):
