@@ -179,7 +179,7 @@ def test_killed_in_its_training_it_ends_with_the_same_loss(finished, prepared):
 
 def test_a_training_that_is_resumed_has_as_much_patience_as_one_that_is_not(prepared):
     """Stopped after the first of two validations without a gain, and after the second."""
-    restless = [*TINY, "--max-epoch", "30", "--warmup-updates", "1", "--lr", "0.3", "--patience", "2"]
+    restless = [*TINY, "--max-epoch", "30", "--warmup-updates", "1", "--lr", "1", "--patience", "2"]
     run = prepared / "lookup-restless-seed1"
     line = ["--config", "lookup", "--variant", "restless", "--stop-stage", "5"]
     recipe(prepared, *line, tiny=restless)
