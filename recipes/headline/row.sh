@@ -4,6 +4,7 @@
 
 # choose_devices: from --gpus and --processes.
 choose_devices() {
+  count_batches "$update_tokens" "$max_tokens" "$batch_tokens"
   count_devices "$batches"
   use_devices "$gpus" "$processes"
   device+=(--update-freq $((batches / count)))

@@ -30,6 +30,14 @@ divisors() {
   echo "${fitting[*]}"
 }
 
+# count_batches TOKENS MAX_TOKENS USUAL: `batches` in an update of TOKENS, over all that train together.
+# shellcheck disable=SC2034  # for the recipe
+count_batches() {
+  (($1 % $2 == 0)) || die "--max-tokens $2 does not divide the $1 tokens of an update; take $3, twice as many, four" \
+    "times, ..., or half"
+  batches=$(($1 / $2))
+}
+
 # count_devices BATCHES [MACHINES]: `count` from --gpus and --processes: how many train together, with BATCHES of all
 # of them in an update. Sets `gpus`, too, if it is not given, and `by_default` if that is the CPU. A dry run may have
 # more than there are.

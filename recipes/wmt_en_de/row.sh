@@ -4,6 +4,7 @@
 
 # choose_devices: from --gpus, --processes and --machines.
 choose_devices() {
+  count_batches "$update_tokens" "$max_tokens" "$batch_tokens"
   count_devices "$batches" "$machines"
   ((machines == 1)) || [[ $head =~ ^[^:]+:[0-9]+$ ]] || die "--head must be HOST:PORT, not '$head'"
   ((machine < machines)) || die "--machine must be below $machines, not $machine"

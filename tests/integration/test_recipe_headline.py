@@ -222,6 +222,8 @@ def pairs(tmp_path) -> Path:
         (["--keep-digits"], "--keep-digits and --no-unk are for --gigaword"),
         (["--gpus", "0", "--exceptions", "."], "--exceptions .: no *.exc in it"),
         (["--gpus", "64"], "--gpus 64: this machine has "),
+        (["--max-tokens", "5000"], "5000 does not divide the 229376 tokens of an update; take 3584, twice as"),
+        (["--", "--max-tokens", "512"], "--max-tokens is not for what stands behind --"),
         (["--gpus", "3"], "3 GPUs do not divide the 64 batches"),
         (["--stop-stage", "3", "--stage", "3"], "text: not there; run stage 2 first"),
     ],
@@ -248,12 +250,13 @@ def test_pairs_that_are_not_there_or_damaged_are_refused(pairs, tmp_path):
             [
                 "--embedding alone --alone-filter real --alone-inter-dim 512 --alone-relu-dropout 0.1",
                 "--length-control lrpe --length-control-pe --arch transformer_alone_gigaword",
-                "--max-tokens 3584 --lr 0.001 --warmup-updates 4000 --dropout 0.3 --max-epoch 100",
+                "--lr 0.001 --warmup-updates 4000 --dropout 0.3 --max-epoch 100 --max-tokens 3584",
                 "--update-epoch-batch-itr True",
                 "--seed 1 --fp16 --ddp-backend legacy_ddp",
                 "--update-freq 16",
             ],
         ),
+        (["--max-tokens", "14336"], ["--max-tokens 14336", "--update-freq 4 "]),
         (["--config", "binary_1024"], ["--alone-filter binary --alone-inter-dim 1024"]),
         (
             ["--size", "small", "--gpus", "2"],

@@ -183,10 +183,13 @@ def test_other_machines_do_nothing_but_train(tmp_path, stages):
     assert not (tmp_path / "work").exists()
 
 
-@pytest.mark.parametrize(("gpus", "update_freq"), [("1", "128"), ("4", "32"), ("8", "16"), ("128", "1")])
-def test_the_update_frequency_follows_from_the_gpus(gpus, update_freq):
-    flags = arguments_of("lookup", "--gpus", gpus)
-    assert flags["--update-freq"] == update_freq
+@pytest.mark.parametrize(
+    ("gpus", "max_tokens", "update_freq"),
+    [("1", "3584", "128"), ("4", "3584", "32"), ("8", "3584", "16"), ("128", "3584", "1"), ("8", "14336", "4")],
+)
+def test_an_update_stays_as_large_whatever_trains_it(gpus, max_tokens, update_freq):
+    flags = arguments_of("lookup", "--gpus", gpus, "--max-tokens", max_tokens)
+    assert (flags["--update-freq"], flags["--max-tokens"]) == (update_freq, max_tokens)
     assert "--fp16" in flags
 
 
@@ -197,6 +200,10 @@ def test_the_update_frequency_follows_from_the_gpus(gpus, update_freq):
         (["--config", "glove"], "there is no row 'glove', only binary_4096 binary_4096_frozen"),
         (["--gpus", "3"], "3 GPUs do not divide the 128 batches of an update; choose one of 1 2 4 8 16 32 64 128"),
         (["--gpus", "0", "--processes", "5"], "5 processes do not divide the 128 batches"),
+        (["--max-tokens", "5000"], "5000 does not divide the 458752 tokens of an update; take 3584, twice as"),
+        (["--max-tokens", "7168", "--gpus", "128"], "128 GPUs do not divide the 64 batches of an update"),
+        (["--size", "small", "--max-tokens", "100"], "100 does not divide the 1024 tokens of an update; take 512"),
+        (["--", "--max-tokens", "512"], "--max-tokens is not for what stands behind --"),
         (["--gpus", "128"], "--gpus 128: this machine has "),
         (["--gpus", "1", "--processes", "2"], "--processes is for training without GPUs: leave it out"),
         (["--gpus", "one"], "--gpus must be a whole number from 0 on, not 'one'"),

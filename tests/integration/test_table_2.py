@@ -26,8 +26,7 @@ SETTINGS = [*OF_PIECES, "--bpe-size", "60"]
 EPOCHS = 6
 TINY = shlex.split(
     f"""-- --encoder-embed-dim 16 --decoder-embed-dim 16 --encoder-layers 1 --decoder-layers 1
-    --encoder-ffn-embed-dim 16 --decoder-ffn-embed-dim 16 --max-epoch {EPOCHS} --warmup-updates 2
-    --max-tokens 512"""
+    --encoder-ffn-embed-dim 16 --decoder-ffn-embed-dim 16 --max-epoch {EPOCHS} --warmup-updates 2"""
 )
 SETS = {"train": "train", "newstest2013": "valid", "newstest2014": "test"}
 STAGES = ("clean", "text", "bin")
