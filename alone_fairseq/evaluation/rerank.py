@@ -1,8 +1,9 @@
 """Re-ranking of headlines by the words they share with the text (Takase and Okazaki, 2019).
 
 Of the candidates for a text the one counts that has the most tokens which are in the text, too. Repeated tokens
-count each time. The paper speaks of content words, its code leaves no words out; ``stop_words`` does. <unk>, which
-pairs of NAMAS have for rare words, is no word that a text and a headline can share.
+count each time. Stems may be ROUGE-1.5.5's, which leave words of up to three letters alone; the paper's code has
+NLTK's, for which "its" is "it". The paper speaks of content words, its code leaves no words out; ``stop_words``
+does. <unk>, which pairs of NAMAS have for rare words, is no word that a text and a headline can share.
 """
 
 import re

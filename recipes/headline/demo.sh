@@ -1,18 +1,20 @@
 #!/usr/bin/env bash
 # A small model of generated pairs, in a few minutes without a GPU, and the same headline at three lengths.
 #
-#   recipes/headline/demo.sh [--work DIR] [-- options of fairseq-train]
+#   recipes/headline/demo.sh [option ...] [-- options of fairseq-train]
 #
+#   --text TEXT         what to write headlines of (a sentence like those of the pairs)
 #   --work DIR          for all that is made (work/headline-demo)
 
 # shellcheck source-path=SCRIPTDIR/..
 set -euo pipefail
 
+text="rescuers said on friday that 12 people were hurt when a mountain cable car came to a halt near falkental in thick fog ."
 work=work/headline-demo
 
 recipes=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 . "$recipes/lib/options.sh"
-parse_options "work" "$@"
+parse_options "text work" "$@"
 . "$recipes/lib/stages.sh"
 
 make_folder "$work"
@@ -31,7 +33,6 @@ echo "training, $work/demo.log"
   --max-update 2000 --keep-last-epochs 1 "${rest[@]}" \
   > "$work/demo.log" 2>&1 || die "failed, see the end of $work/demo.log"
 
-text="rescuers said on friday that 12 people were hurt when a mountain cable car came to a halt near falkental in thick fog ."
 echo "text  $text"
 for length in 30 50 75; do
   headline=$(alone translate --checkpoint "$work/real_512-lrpe_pe-seed1/averaged.pt" --data "$work/bin" \

@@ -4,12 +4,12 @@ A text is the first sentence of a document, joined with the second where it has 
 lower case, in Treebank tokens, without the dateline, with -lrb- and -rrb- for brackets. References stay as they
 are, one a line. Of each year: `YEAR.text`, and `YEAR.ref0` to `YEAR.ref3`.
 
-Otherwise than in NAMAS: the text ends at </TEXT>; all markup is left out, not only lines that are <P>; where
-two sentences are joined, the first loses its full stop, not whatever its last character is; a dateline is what
-stands before a dash or "_" that follows a ")" (2003: or before any "_"), not whatever stands before the first
-dash of a sentence with a ")" anywhere; a reference of several lines becomes one line. Sentences are found by
-NLTK's English Punkt model if it is installed (`python -m nltk.downloader punkt_tab`), as in NAMAS, and else by
-one that is trained on the documents themselves.
+Otherwise than in NAMAS: the text ends at </TEXT>; all markup is left out, not only lines that are <P>; where two
+sentences are joined, the first loses its full stop, not whatever its last character is; a dateline is what stands
+before an agency in brackets, one word, and a dash or "_" right behind it (2003: or before a "_" that is the first
+dash), not whatever stands before the first dash of a sentence with a ")" anywhere; a reference of several lines
+becomes one line. Sentences are found by NLTK's English Punkt model if it is installed (`python -m nltk.downloader
+punkt_tab`), as in NAMAS, and else by one that is trained on the documents themselves.
 """
 
 import argparse
@@ -30,6 +30,7 @@ from alone_fairseq.errors import UserError
 SHORT = 130  # characters of a first sentence that gets a second one
 REFERENCES = 4
 DASH = re.compile(r" (--|-|_) ")
+AGENCY = re.compile(r"\( \S+ \) (--|-|_) ")  # the end of a dateline, in tokens
 
 # Where NIST's archives have the documents and the references: ends of paths.
 YEARS = {
@@ -82,9 +83,11 @@ def first_sentence(text: str, split: Callable[[str], list[str]], year: str) -> s
     if len(first) < SHORT and others:
         first = f"{first.strip().removesuffix('.')} , {others[0]}"
     first = tokens(first.lower())
-    dash = DASH.search(first)
-    if dash and (")" in first[: dash.start()] or (year == "2003" and dash[1] == "_")):
-        first = first[dash.end() :]
+    dateline, dash = AGENCY.search(first), DASH.search(first)
+    if year == "2003" and dash and dash[1] == "_":
+        dateline = dash
+    if dateline:
+        first = first[dateline.end() :]
     return brackets(first).replace("_", ",")
 
 

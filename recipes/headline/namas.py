@@ -5,8 +5,9 @@ filtered. Digits become #, and words seen fewer than five times in train <unk>, 
 headlines.
 
 Otherwise than in NAMAS: words that mark a message to editors are matched as words, not within them ("ap" in
-"japan"); they are found with --keep-digits, too; valid and test are random samples; `-lrb-` is left out of
-headlines, as `-rrb-` is.
+"japan"); they are found with --keep-digits, too; bylines ("by"), "i", colons and dashes throw a headline out at
+its ends as well, where NAMAS wants a space on both sides; "?" must be a token; valid and test are random samples;
+`-lrb-` is left out of headlines, as `-rrb-` is.
 """
 
 import argparse

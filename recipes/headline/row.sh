@@ -4,10 +4,9 @@
 
 # choose_devices: from --gpus and --processes.
 choose_devices() {
-  count_batches "$update_tokens" "$max_tokens" "$batch_tokens"
   count_devices "$batches"
   use_devices "$gpus" "$processes"
-  device+=(--update-freq $((batches / count)))
+  device+=(${max_tokens:+--max-tokens "$max_tokens"} --update-freq $((batches / count)))
 }
 
 # row_arguments NAME CONTROL: fairseq-train's arguments for it, in `row`.

@@ -23,8 +23,8 @@
 #   --workers N         processes that prepare the text (all cores)
 #   --gpus N            of this machine; 0: CPU (all)
 #   --processes N       without GPUs: processes that train together (1)
-#   --max-tokens N      of a batch, on one GPU: where more of them fit, an update, which stays as large, is of fewer
-#                       batches and faster, for ALONE's matrix is made once for each (3584; small: 512)
+#   --max-tokens N      of a batch, on one GPU or process; with twice as many an update has half as many batches, for
+#                       each of which ALONE's matrix is computed once (3584; small: 512)
 #   --seed N            seed of the training (1)
 #   --variant NAME      a name for what stands behind --, part of the run's folder
 #   --max-minutes N     limit of the training (none; small: 60)
@@ -63,10 +63,9 @@ stop_stage=8
 dry_run=
 
 # The paper's settings (Section 3.3, and those of Takase and Okazaki, 2019, which it follows).
-update_tokens=$((64 * 3584))  # of all GPUs together
-batch_tokens=3584
+usual=3584 batches=64  # tokens of a batch; batches of an update, over all GPUs
 base=(--arch transformer_alone_gigaword
-  --lr 0.001 --warmup-updates 4000 --dropout 0.3 --max-epoch 100)
+  --max-tokens "$usual" --lr 0.001 --warmup-updates 4000 --dropout 0.3 --max-epoch 100)
 optimisation=(--criterion label_smoothed_cross_entropy --label-smoothing 0.1
   --optimizer adam --adam-betas '(0.9, 0.98)' --clip-norm 1.0 --weight-decay 0.0
   --lr-scheduler inverse_sqrt --warmup-init-lr 1e-07
@@ -80,13 +79,12 @@ valid_size=8000 test_size=2000  # of Gigaword
 
 # The same recipe in miniature.
 small() {
-  update_tokens=1024
-  batch_tokens=512
+  usual=512 batches=2
   # Layers are normalised before: after them, the encoder soon gives the same vector for each word (RESULTS.md).
   base=(--arch transformer_alone_gigaword --encoder-normalize-before --decoder-normalize-before
     --encoder-embed-dim 256 --encoder-ffn-embed-dim 512 --encoder-layers 3 --encoder-attention-heads 4
     --decoder-embed-dim 256 --decoder-ffn-embed-dim 512 --decoder-layers 3 --decoder-attention-heads 4
-    --lr 0.001 --warmup-updates 500 --dropout 0.1 --patience 5)
+    --max-tokens "$usual" --lr 0.001 --warmup-updates 500 --dropout 0.1 --patience 5)
   : "${words:=40}" "${bpe_size:=4000}" "${lead_epochs:=1}" "${max_minutes:=60}"
 }
 
@@ -100,8 +98,7 @@ one_of control lrpe_pe lrpe ldpe_pe ldpe none
 stages_up_to 8
 [[ $size == base ]] || small
 bpe_size=${bpe_size:-16000} lead_epochs=${lead_epochs:-0}
-max_tokens=${max_tokens:-$batch_tokens}
-numbers seed max_tokens bpe_size lead_epochs! workers processes ${words:+words} ${max_minutes:+max_minutes} ${gpus:+gpus!}
+numbers seed bpe_size lead_epochs! workers processes ${words:+words} ${max_minutes:+max_minutes} ${gpus:+gpus!}
 number_lists lengths
 part_of_name variant
 [[ -n $dry_run || -n $gigaword$pairs ]] || die "--gigaword DIR or --pairs DIR is missing; see $0 --help"
@@ -111,15 +108,15 @@ part_of_name variant
 . "$recipes/lib/text.sh"
 . "$recipes/lib/training.sh"
 . "$recipes/headline/row.sh"
+larger_batches "$usual"
 
 if [[ -n $dry_run ]] || ((5 <= stop_stage)); then
   choose_devices
   row_arguments "$config" "$control"
-  settings=("${row[@]}" "${base[@]}" --max-tokens "$max_tokens" "${optimisation[@]}" --keep-last-epochs "$average"
-    --seed "$seed" "${rest[@]}")
+  settings=("${row[@]}" "${base[@]}" "${optimisation[@]}" --keep-last-epochs "$average" --seed "$seed" "${rest[@]}")
   run=$work/$config-$control${variant:+-$variant}-seed$seed
   limit_training "$max_minutes"
-  not_ours --length-control --length-control-pe --no-length-control-pe --max-tokens
+  not_ours --length-control --length-control-pe --no-length-control-pe
   check_training "$run" "${settings[@]}"
   epochs=$(grep -o -- ' --max-epoch[ =][0-9]*' <<< " ${settings[*]}" | tail -n 1 | grep -o '[0-9]*$') || epochs=
   [[ -z $epochs ]] || ((lead_epochs < epochs)) ||

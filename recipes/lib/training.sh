@@ -30,12 +30,14 @@ divisors() {
   echo "${fitting[*]}"
 }
 
-# count_batches TOKENS MAX_TOKENS USUAL: `batches` in an update of TOKENS, over all that train together.
-# shellcheck disable=SC2034  # for the recipe
-count_batches() {
-  (($1 % $2 == 0)) || die "--max-tokens $2 does not divide the $1 tokens of an update; take $3, twice as many, four" \
-    "times, ..., or half"
-  batches=$(($1 / $2))
+# larger_batches USUAL: with the recipe's --max-tokens in the place of USUAL, an update has fewer `batches`.
+larger_batches() {
+  local factor sizes=()
+  [[ -n ${max_tokens:-} ]] || return 0
+  not_ours --max-tokens
+  for factor in $(divisors "$batches"); do sizes+=($(($1 * factor))); done
+  one_of max_tokens "${sizes[@]}"
+  batches=$((batches * $1 / max_tokens))
 }
 
 # count_devices BATCHES [MACHINES]: `count` from --gpus and --processes: how many train together, with BATCHES of all

@@ -4,12 +4,11 @@
 
 # choose_devices: from --gpus, --processes and --machines.
 choose_devices() {
-  count_batches "$update_tokens" "$max_tokens" "$batch_tokens"
   count_devices "$batches" "$machines"
   ((machines == 1)) || [[ $head =~ ^[^:]+:[0-9]+$ ]] || die "--head must be HOST:PORT, not '$head'"
   ((machine < machines)) || die "--machine must be below $machines, not $machine"
   use_devices "$gpus" "$processes" "$machines" "$machine" "$head"
-  device+=(--update-freq $((batches / count)))
+  device+=(${max_tokens:+--max-tokens "$max_tokens"} --update-freq $((batches / count)))
 }
 
 # row_arguments NAME: fairseq-train's arguments for it, in `row`.

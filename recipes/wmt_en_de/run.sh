@@ -16,8 +16,8 @@
 #   --workers N         processes that prepare the text (all cores)
 #   --gpus N            GPUs that train together: 1, 2, 4, 8, ...; 0: the CPU (as many as there are)
 #   --processes N       without GPUs: processes that train together (1)
-#   --max-tokens N      of a batch, on one GPU: where more of them fit, an update, which stays as large, is of fewer
-#                       batches and faster, for ALONE's matrix is made once for each (3584; small: 512)
+#   --max-tokens N      of a batch, on one GPU or process; with twice as many an update has half as many batches, for
+#                       each of which ALONE's matrix is computed once (3584; small: 512)
 #   --seed N            seed of the training (1)
 #   --dropout P         instead of the row's first
 #   --variant NAME      a name for what stands behind --, part of the run's folder
@@ -56,10 +56,9 @@ machine=0
 head=
 
 # The paper's settings (Section 3.2, and fairseq's scaling recipe, which it follows).
-update_tokens=$((128 * 3584))  # of all GPUs together
-batch_tokens=3584
+usual=3584 batches=128  # tokens of a batch; batches of an update, over all GPUs
 base=(--arch transformer_alone_wmt_en_de
-  --lr 0.0015 --warmup-updates 4000 --max-update 100000)
+  --max-tokens "$usual" --lr 0.0015 --warmup-updates 4000 --max-update 100000)
 optimisation=(--criterion label_smoothed_cross_entropy --label-smoothing 0.1
   --optimizer adam --adam-betas '(0.9, 0.98)' --clip-norm 1.0 --weight-decay 0.0
   --lr-scheduler inverse_sqrt --warmup-init-lr 1e-07
@@ -75,12 +74,11 @@ lenpen=0.6
 
 # The same recipe in miniature: embeddings as large, against a lookup, as in Table 2.
 small() {
-  update_tokens=1024
-  batch_tokens=512
+  usual=512 batches=2
   base=(--arch transformer_alone_wmt_en_de --encoder-normalize-before --decoder-normalize-before
     --encoder-embed-dim 256 --encoder-ffn-embed-dim 512 --encoder-layers 3 --encoder-attention-heads 4
     --decoder-embed-dim 256 --decoder-ffn-embed-dim 512 --decoder-layers 3 --decoder-attention-heads 4
-    --lr 0.002 --warmup-updates 1000 --patience 5
+    --max-tokens "$usual" --lr 0.002 --warmup-updates 1000 --patience 5
     --required-batch-size-multiple 1)  # at its default, 8, fairseq leaves the last few sentences out
   relu_dropout=([real]=0.1 [binary]=0.1)
   stop_relu_dropout=300
@@ -92,8 +90,8 @@ small() {
 
 recipes=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 . "$recipes/lib/options.sh"
-parse_options "config data_dir work size bpe bpe_size workers gpus processes max_tokens seed dropout variant max_minutes stage
-  stop_stage dry_run! machines machine head" "$@"
+parse_options "config data_dir work size bpe bpe_size workers gpus processes max_tokens seed dropout variant
+  max_minutes stage stop_stage dry_run! machines machine head" "$@"
 one_of size base small
 one_of bpe subword_nmt sentencepiece
 stages_up_to 8
@@ -102,8 +100,7 @@ asked_size=$bpe_size
 # sentencepiece counts <s>, </s> and <unk> among its pieces, and the dictionary has a <pad>.
 [[ $bpe != sentencepiece ]] || bpe_size=${bpe_size:-$((words_kept - 1))}
 bpe_size=${bpe_size:-$merges}
-max_tokens=${max_tokens:-$batch_tokens}
-numbers seed max_tokens bpe_size workers processes machines ${max_minutes:+max_minutes} ${gpus:+gpus!} machine!
+numbers seed bpe_size workers processes machines ${max_minutes:+max_minutes} ${gpus:+gpus!} machine!
 [[ -z $dropout ]] || below_one dropout
 while [[ $dropout == *.*0 ]]; do dropout=${dropout%0}; done  # 0.20 is 0.2
 dropout=${dropout%.}
@@ -115,12 +112,12 @@ part_of_name variant
 . "$recipes/wmt_en_de/corpus.sh"
 . "$recipes/wmt_en_de/clean.sh"
 . "$recipes/wmt_en_de/row.sh"
+larger_batches "$usual"
 
 # What the training is told, and what it runs on.
 row_arguments "$config"
 run=$work/$config${variant:+-$variant}-seed$seed
-settings=("${row[@]}" "${base[@]}" --max-tokens "$max_tokens" "${optimisation[@]}" --keep-last-epochs "$average"
-  --seed "$seed" "${rest[@]}")
+settings=("${row[@]}" "${base[@]}" "${optimisation[@]}" --keep-last-epochs "$average" --seed "$seed" "${rest[@]}")
 if [[ -z $dry_run ]] && ((machine)); then  # the others do no more than help in the training
   in_stage 5 || exit 0
   stage=5 stop_stage=5
@@ -129,7 +126,7 @@ if [[ -n $dry_run ]] || ((5 <= stop_stage)); then
   choose_devices
 fi
 limit_training "$max_minutes"
-not_ours --dropout --max-tokens
+not_ours --dropout
 check_training "$run" "${settings[@]}"
 if [[ -n $dry_run ]]; then
   show_training "${settings[@]}" "${limit[@]}"

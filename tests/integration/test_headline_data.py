@@ -210,6 +210,18 @@ DUC = {
             "a ferry sank , it was raining - as always -lrb- they said -rrb- .",
         ),
         "d30002t/APW19981018.0001": ("\n", ""),
+        "d30002t/APW19981018.0002": (
+            "TEL AVIV - JAFFA, Israel (AP) _ The prime minister (Hun Sen) - who is seldom here - said that (again)"
+            " the leaders of both sides would meet on Friday - or on Sunday.\n",
+            "the prime minister -lrb- hun sen -rrb- - who is seldom here - said that -lrb- again -rrb- the leaders"
+            " of both sides would meet on friday - or on sunday .",
+        ),
+        "d30002t/APW19981018.0003": (
+            "The prime minister (Hun Sen) - he is seldom here - said that the leaders of both sides would meet on"
+            " Friday or on Sunday, and nobody believed him.\n",
+            "the prime minister -lrb- hun sen -rrb- - he is seldom here - said that the leaders of both sides"
+            " would meet on friday or on sunday , and nobody believed him .",
+        ),
     },
     "2003": {
         "d100a/AP880911-0016": (
@@ -276,7 +288,7 @@ def test_duc(tmp_path, layout):
         write_duc(tmp_path / "DUC", "unpacked")
     result = prepare_duc(folder)
     assert result.returncode == 0, result.stderr
-    assert "DUC 2004: 3 documents" in result.stdout and "DUC 2003: 1 documents" in result.stdout
+    assert f"DUC 2004: {len(DUC['2004'])} documents" in result.stdout and "DUC 2003: 1 documents" in result.stdout
     for year, documents in DUC.items():
         names = [name.partition("/")[2] for name in documents]
         expected = [text for _, text in documents.values()]

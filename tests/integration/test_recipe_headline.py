@@ -123,9 +123,11 @@ def test_killed_while_it_writes_headlines_it_goes_on_to_the_same(tmp_path):
 @pytest.mark.recipes
 def test_the_demo_writes_a_headline_at_three_lengths(tmp_path):
     few_pairs(tmp_path / "generated")
-    result = call(RECIPE / "demo.sh", "--work", tmp_path, "--", "--max-epoch", 3)
-    assert result.returncode == 0, result.stderr + (tmp_path / "demo.log").read_text()[-2000:]
-    assert re.findall(r"^ +(\d+)  .* \(\d+\)$", result.stdout, re.M) == ["30", "50", "75"]
+    for options in ([], ["--text", "A ferry sank."]):
+        result = call(RECIPE / "demo.sh", "--work", tmp_path, *options, "--", "--max-epoch", 3)
+        assert result.returncode == 0, result.stderr + (tmp_path / "demo.log").read_text()[-2000:]
+        assert re.findall(r"^ +(\d+)  .* \(\d+\)$", result.stdout, re.M) == ["30", "50", "75"]
+        assert "text  " + (options or ["", "rescuers"])[1] in result.stdout
 
 
 @pytest.mark.recipes
@@ -222,8 +224,8 @@ def pairs(tmp_path) -> Path:
         (["--keep-digits"], "--keep-digits and --no-unk are for --gigaword"),
         (["--gpus", "0", "--exceptions", "."], "--exceptions .: no *.exc in it"),
         (["--gpus", "64"], "--gpus 64: this machine has "),
-        (["--max-tokens", "5000"], "5000 does not divide the 229376 tokens of an update; take 3584, twice as"),
-        (["--", "--max-tokens", "512"], "--max-tokens is not for what stands behind --"),
+        (["--max-tokens", "5000"], "--max-tokens must be one of 3584 7168 14336 28672 57344 114688 229376, not"),
+        (["--max-tokens", "7168", "--", "--max-tokens", "512"], "--max-tokens is not for what stands behind --"),
         (["--gpus", "3"], "3 GPUs do not divide the 64 batches"),
         (["--stop-stage", "3", "--stage", "3"], "text: not there; run stage 2 first"),
     ],
@@ -250,13 +252,13 @@ def test_pairs_that_are_not_there_or_damaged_are_refused(pairs, tmp_path):
             [
                 "--embedding alone --alone-filter real --alone-inter-dim 512 --alone-relu-dropout 0.1",
                 "--length-control lrpe --length-control-pe --arch transformer_alone_gigaword",
-                "--lr 0.001 --warmup-updates 4000 --dropout 0.3 --max-epoch 100 --max-tokens 3584",
+                "--max-tokens 3584 --lr 0.001 --warmup-updates 4000 --dropout 0.3 --max-epoch 100",
                 "--update-epoch-batch-itr True",
                 "--seed 1 --fp16 --ddp-backend legacy_ddp",
                 "--update-freq 16",
             ],
         ),
-        (["--max-tokens", "14336"], ["--max-tokens 14336", "--update-freq 4 "]),
+        (["--max-tokens", "14336"], ["--max-tokens 14336 --update-freq 4 "]),
         (["--config", "binary_1024"], ["--alone-filter binary --alone-inter-dim 1024"]),
         (
             ["--size", "small", "--gpus", "2"],
