@@ -58,6 +58,18 @@ def test_batched_is_as_one_by_one(tiny_data, kind):
         torch.testing.assert_close(together[row, : len(alone)], alone, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_half_precision(tiny_data, kind):
+    """Encodings are computed in float32 whatever the model has; its own are added to, and stay half."""
+    model, task = build(tiny_data, f"{TASK} {kind}")
+    inputs = sentences(task)["net_input"]
+    lengths = (3, 9, 5, 2000)
+    full = wanted(model.eval(), inputs, *lengths)
+    half = wanted(model.half(), inputs, *lengths)
+    assert half.dtype == torch.float16
+    torch.testing.assert_close(half.float(), full, atol=2e-2, rtol=2e-2)
+
+
 def incremental(model, inputs, lengths):
     """Scores step by step, as a search computes them."""
     encoder_out = model.encoder(inputs["src_tokens"], inputs["src_lengths"], tgt_lengths=torch.tensor(lengths))
@@ -121,17 +133,21 @@ def test_outputs_get_as_long_as_they_shall_be(tiny_data, checkpoint):
     assert errors["gold"] < min(errors[3], errors[20])
 
 
-def test_a_length_for_each_line(tiny_data, checkpoint, tmp_path):
+@pytest.mark.parametrize("nbest", [1, 2])
+def test_a_length_for_each_line(tiny_data, checkpoint, tmp_path, nbest):
     """The same as with one length for all, whatever batches and buffers the lines are in."""
+    more = f"--nbest {nbest}"
     wanted = [2 + line % 5 for line in range(20)]
     (tmp_path / "lengths").write_text("".join(f"{length}\n" for length in wanted))
-    expected = {length: found(search(tiny_data, checkpoint, length)) for length in set(wanted)}
-    expected = [expected[length][line] for line, length in enumerate(wanted)]
-    log = search(tiny_data, checkpoint, tmp_path / "lengths")
+    expected = {length: found(search(tiny_data, checkpoint, length, more=more)) for length in set(wanted)}
+    expected = [
+        text for line, length in enumerate(wanted) for text in expected[length][line * nbest : (line + 1) * nbest]
+    ]
+    log = search(tiny_data, checkpoint, tmp_path / "lengths", more=more)
     assert found(log) == expected
     assert len(set(map(len, expected))) > 2
     (tmp_path / "text").write_text("".join(f"{source}\n" for source in lines("S", log)))
-    more = f"--input {tmp_path}/text --buffer-size 7 --batch-size 3"
+    more += f" --input {tmp_path}/text --buffer-size 7 --batch-size 3"
     assert found(search(tiny_data, checkpoint, tmp_path / "lengths", interactive, more)) == expected
 
 
