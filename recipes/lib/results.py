@@ -38,7 +38,8 @@ class Run:
         variant: in which way it is not what the recipe says, or "".
         settings: of the model, by the names of fairseq-train's options.
         minutes: of training, up to the newest of the averaged checkpoints.
-        validation: the lowest loss (negative log-likelihood) on the validation set, in bits; None if unknown.
+        validation: the lowest loss (negative log-likelihood) on the validation set, in bits, up to the newest of
+            the averaged checkpoints (a training may end within an epoch); None if unknown.
     """
 
     folder: Path
@@ -67,7 +68,8 @@ class Run:
     @cached_property
     def validation(self) -> float | None:
         try:
-            return min(read_curve(self.folder / "train.log", "nll_loss").values())
+            curve = read_curve(self.folder / "train.log", "nll_loss")
+            return min((loss for updates, loss in curve.items() if updates <= self.contents.updates), default=None)
         except (UserError, OSError):
             return None
 

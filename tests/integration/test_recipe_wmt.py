@@ -175,6 +175,17 @@ def test_the_dropout_with_the_lowest_loss_counts_among_those_that_are_offered():
     assert [run.variant for run in chosen(runs[:1])] == [""]
 
 
+def test_the_loss_in_a_table_is_of_a_model_that_was_averaged(tmp_path):
+    line = "| INFO | valid | epoch 00{} | valid on 'valid' subset | nll_loss {} | num_updates {}\n"
+    losses = line.format(1, 5.5, 10) + line.format(2, 5.0, 20) + line.format(3, 4.5, 25)
+    (tmp_path / "train.log").write_text(losses)
+    run = runpy.run_path(str(RECIPES / "lib" / "results.py"))["Run"]
+    for updates, loss in ((25, 4.5), (20, 5.0), (10, 5.5), (5, None)):
+        contents = SimpleNamespace(updates=updates)
+        assert run(tmp_path, "lookup", "", 1, contents, {}, 1.0).validation == loss
+    assert run(tmp_path / "nowhere", "lookup", "", 1, contents, {}, 1.0).validation is None
+
+
 @pytest.mark.parametrize("stages", [["--stop-stage", "4"], ["--stage", "6"]])
 def test_other_machines_do_nothing_but_train(tmp_path, stages):
     line = "--machines 2 --machine 1 --head localhost:29655 --gpus 0 --processes 2"
