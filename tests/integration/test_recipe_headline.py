@@ -123,11 +123,11 @@ def test_killed_while_it_writes_headlines_it_goes_on_to_the_same(tmp_path):
 @pytest.mark.recipes
 def test_the_demo_writes_a_headline_at_three_lengths(tmp_path):
     few_pairs(tmp_path / "generated")
-    for options in ([], ["--text", "A ferry sank."]):
+    for options, text in ([], "rescuers said"), (["--text", "A ferry sank."], "A ferry sank.\n"):
         result = call(RECIPE / "demo.sh", "--work", tmp_path, *options, "--", "--max-epoch", 3)
         assert result.returncode == 0, result.stderr + (tmp_path / "demo.log").read_text()[-2000:]
         assert re.findall(r"^ +(\d+)  .* \(\d+\)$", result.stdout, re.M) == ["30", "50", "75"]
-        assert "text  " + (options or ["", "rescuers"])[1] in result.stdout
+        assert f"text  {text}" in result.stdout
 
 
 @pytest.mark.recipes

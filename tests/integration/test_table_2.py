@@ -176,6 +176,19 @@ def test_killed_in_its_training_it_ends_with_the_same_loss(finished, prepared):
         torch.testing.assert_close(killed[name], weight, rtol=1e-5, atol=1e-6)
 
 
+def test_a_training_goes_on_with_larger_batches(finished, prepared):
+    """They are no part of a run's settings, as the number of processes is not."""
+    run = Path(shutil.copytree(finished / "lookup-seed1", prepared / "lookup-seed1"))
+    (run / "trained").unlink()
+    (run / "checkpoints" / f"checkpoint{EPOCHS}.pt").unlink()
+    options = ["--config", "lookup", "--processes", "1", "--max-tokens", "1024", "--stop-stage", "5"]
+    recipe(prepared, *options, tiny=[*TINY, "--alone-inter-dim", "32"])
+    resumed = (run / "train.log").read_text().removeprefix((finished / "lookup-seed1" / "train.log").read_text())
+    assert "'max_tokens': 1024" in resumed and "'update_freq': [1]" in resumed
+    assert re.findall(r"begin training epoch (\d+)", resumed) == [str(EPOCHS)]
+    assert (run / "checkpoints" / f"checkpoint{EPOCHS}.pt").exists()
+
+
 def test_a_training_that_is_resumed_has_as_much_patience_as_one_that_is_not(prepared):
     """Stopped after the first of two validations without a gain, and after the second."""
     restless = [*TINY, "--max-epoch", "30", "--warmup-updates", "1", "--lr", "1", "--patience", "2"]

@@ -60,7 +60,7 @@ def test_batched_is_as_one_by_one(tiny_data, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_half_precision(tiny_data, kind):
-    """Encodings are computed in float32 whatever the model has; its own are added to, and stay half."""
+    """Encodings are float32 whatever the model is, and do not make float32 of what they are added to."""
     model, task = build(tiny_data, f"{TASK} {kind}")
     inputs = sentences(task)["net_input"]
     lengths = (3, 9, 5, 2000)
