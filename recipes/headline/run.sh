@@ -239,11 +239,11 @@ need 3 "$bin"
 [[ -z $duc ]] || need 4 "$work/duc"
 make_folder "$run"
 lock "$run"
-command=${settings[*]}
-run_settings=$text_settings$'\n'"beam $beam"$'\n'"nbest $nbest"$'\n'${command// --/$'\n'--}
+run_settings=$text_settings$'\n'"beam $beam"$'\n'"nbest $nbest"$'\n'$(settings_of "${settings[@]}")
 ((lead_epochs == 0)) || run_settings+=$'\n'"lead_epochs $lead_epochs"
 if [[ -e $run/trained || -n $(epoch_checkpoints "$run") ]]; then
   same_settings "$run/settings" "$run_settings"
+  same_limits "$run" "${settings[@]}"
 fi
 
 if run_stage 5 "train, $run/train.log" "$run/trained"; then
@@ -256,7 +256,7 @@ if run_stage 5 "train, $run/train.log" "$run/trained"; then
       die "$run: the training ended before its first epoch of headlines; give it more time"
   fi
   LEAD_EPOCHS=$lead_epochs train "$bin" "$run" "${settings[@]}" "${limit[@]}"
-  end_training "$run" "$lead_epochs"
+  end_training "$run" "$lead_epochs" "${settings[@]}"
 fi
 
 averaged=$run/averaged.pt

@@ -87,7 +87,7 @@ names_and_sizes() {
   find -L "$1" -type f -printf '%P %s\n' | sort | cksum
 }
 
-# same_settings FILE SETTINGS: refuse to go on from outputs of other settings. One a line: name value.
+# same_settings FILE SETTINGS [ADVICE]: refuse to go on from outputs of other settings. One a line: name value.
 same_settings() {
   local old new
   [[ -e $1 ]] || return 0
@@ -95,5 +95,5 @@ same_settings() {
   new=$(comm -13 <(sort "$1") <(sort <<< "$2"))
   old=${old//$'\n'/ } new=${new//$'\n'/ }
   [[ -z $old$new ]] || die "${1%/*} was made with other settings, '${old:-nothing}' in place of" \
-    "'${new:-nothing}'; choose another --work, or remove that folder"
+    "'${new:-nothing}'; ${3:-choose another --work, or remove that folder}"
 }

@@ -132,13 +132,13 @@ case $system in
 esac
 settings=("${embedding[@]}" "${model[@]}" --optimizer "$optimizer" "${optimisation[@]}"
   --keep-last-epochs "$average" --seed "$seed" "${rest[@]}")
-command=${settings[*]}
-run_settings=$text_settings$'\n'"beam $beam"$'\n'${command// --/$'\n'--}
+run_settings=$text_settings$'\n'"beam $beam"$'\n'$(settings_of "${settings[@]}")
 
 make_folder "$run"
 lock "$run"
 if [[ -e $run/trained || -n $(epoch_checkpoints "$run") ]]; then
   same_settings "$run/settings" "$run_settings"
+  same_limits "$run" "${settings[@]}"
 fi
 
 if run_stage 3 "train, $run/train.log" "$run/trained"; then
@@ -146,7 +146,7 @@ if run_stage 3 "train, $run/train.log" "$run/trained"; then
   limit_training "$max_minutes"
   rm -rf "$run/cooled" "$run/averaged.pt"  # of a training that is taken up again
   train "$bin" "$run" "${task[@]}" "${settings[@]}" "${limit[@]}"
-  end_training "$run"
+  end_training "$run" 0 "${settings[@]}"
 fi
 
 if [[ -n $(epoch_checkpoints "$run/cooled") ]]; then

@@ -189,6 +189,23 @@ def test_a_training_goes_on_with_larger_batches(finished, prepared):
     assert (run / "checkpoints" / f"checkpoint{EPOCHS}.pt").exists()
 
 
+def test_a_training_that_has_ended_goes_on_with_other_limits(finished, prepared):
+    """Once it is said that it has not ended: else the averaged model would be replaced unasked."""
+    run = Path(shutil.copytree(finished / "lookup-seed1", prepared / "lookup-seed1"))
+    before = files(run)
+    limits = [*(EPOCHS + 1 if word == str(EPOCHS) else word for word in TINY), "--alone-inter-dim", "32"]
+    line = [WMT / "run.sh", "--work", prepared, "--config", "lookup", *SETTINGS, "--stop-stage", "5"]
+    told = refusal(call(*line, *limits))
+    assert f"'--max-epoch {EPOCHS}' in place of '--max-epoch {EPOCHS + 1}'; remove {run}/trained, and its" in told
+    assert files(run) == before
+    (run / "trained").unlink()
+    assert "in place of '--lr 0.5'; choose another" in refusal(call(*line, *limits, "--lr", "0.5"))
+    assert call(*line, *limits).returncode == 0
+    assert validation_losses(run)[:EPOCHS] == validation_losses(finished / "lookup-seed1")
+    assert (run / "checkpoints" / f"checkpoint{EPOCHS + 1}.pt").exists()
+    assert not (run / "averaged.pt").exists(), "it was of the shorter training"
+
+
 def test_a_training_that_is_resumed_has_as_much_patience_as_one_that_is_not(prepared):
     """Stopped after the first of two validations without a gain, and after the second."""
     restless = [*TINY, "--max-epoch", "30", "--warmup-updates", "1", "--lr", "1", "--patience", "2"]
