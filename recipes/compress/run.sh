@@ -38,7 +38,7 @@ stop_stage=5
 share=5  # updates of the original's training by those of the tuning
 # The rest of the settings is that of the original's training.
 tuning=(--optimizer adam_muon --lr 1e-3 --lr-scheduler polynomial_decay --warmup-updates 50 --max-epoch 0 --patience -1
-  --alone-relu-dropout 0 --alone-center)
+  --alone-relu-dropout 0 --alone-center --fp16-no-flatten-grads)
 declare -A criteria=(
   [references]="--criterion label_smoothed_cross_entropy"
   # Without dropout: the teacher's distribution keeps from overfitting by itself.
@@ -93,7 +93,7 @@ make_folder "$work"
 lock "$work"
 settings="original $(cksum < "$lookup/averaged.pt")"
 [[ $system == int8 ]] || settings+=$'\n'"fit_updates $fit_updates"$'\n'"own_rows $own_rows"
-same_settings "${compressed%.pt}.settings" "$settings"
+same_settings "${compressed%.pt}.settings" "$settings" "choose another --work, or remove ${compressed%.pt}.*"
 [[ -e ${compressed%.pt}.settings ]] || echo "$settings" > "${compressed%.pt}.settings"
 if run_stage 2 "compress, $compressed" "$compressed"; then
   if [[ $system == int8 ]]; then
@@ -119,19 +119,19 @@ if [[ -n $tunes ]]; then
   task=(--task translation --source-lang en --target-lang de --arch transformer_alone)
   options=("${trained[@]}" --embedding alone --alone-inter-dim "$inter" --alone-own-rows "$own_rows" --alone-seed "$seed"
     "${tuning[@]}" "${criterion[@]}" --max-update "$updates" --total-num-update "$updates" "${rest[@]}")
-  command=${options[*]}
   check_training "$run" "${task[@]}" "${options[@]}"
-  if [[ -e $model || -n $(epoch_checkpoints "$run") ]]; then
-    same_settings "$run/settings" "${command// --/$'\n'--}"
-  fi
+  settings+=$'\n'$(settings_of "${options[@]}")
+fi
+if [[ -e $model || -n $(epoch_checkpoints "$run") ]]; then
+  same_settings "$run/settings" "$settings"
 fi
 if run_stage 3 "tune, $run/train.log" "$model"; then
   rm -f "$run"/*.{de,bleu}  # of an older model
+  keep_settings "$run/settings" "$settings"
   if [[ -z $tunes ]]; then
     cp "$compressed" "$model.tmp"
     publish "$model"
   else
-    keep_settings "$run/settings" "${command// --/$'\n'--}"
     [[ -n $(epoch_checkpoints "$run") ]] || options+=(--finetune-from-model "$compressed")
     train "$bin" "$run" "${task[@]}" "${options[@]}" --save-interval-updates "$updates" --keep-last-epochs 1
     alone average --inputs "$run/checkpoints" --last 1 --output "$model"

@@ -241,10 +241,7 @@ make_folder "$run"
 lock "$run"
 run_settings=$text_settings$'\n'"beam $beam"$'\n'"nbest $nbest"$'\n'$(settings_of "${settings[@]}")
 ((lead_epochs == 0)) || run_settings+=$'\n'"lead_epochs $lead_epochs"
-if [[ -e $run/trained || -n $(epoch_checkpoints "$run") ]]; then
-  same_settings "$run/settings" "$run_settings"
-  same_limits "$run" "${settings[@]}"
-fi
+same_training "$run" "$run_settings"
 
 if run_stage 5 "train, $run/train.log" "$run/trained"; then
   keep_settings "$run/settings" "$run_settings"
@@ -256,7 +253,7 @@ if run_stage 5 "train, $run/train.log" "$run/trained"; then
       die "$run: the training ended before its first epoch of headlines; give it more time"
   fi
   LEAD_EPOCHS=$lead_epochs train "$bin" "$run" "${settings[@]}" "${limit[@]}"
-  end_training "$run" "$lead_epochs" "${settings[@]}"
+  end_training "$run" "$lead_epochs"
 fi
 
 averaged=$run/averaged.pt

@@ -87,12 +87,13 @@ names_and_sizes() {
   find -L "$1" -type f -printf '%P %s\n' | sort | cksum
 }
 
-# same_settings FILE SETTINGS [ADVICE]: refuse to go on from outputs of other settings. One a line: name value.
+# same_settings FILE SETTINGS [ADVICE [PATTERN]]: refuse to go on from outputs of other settings. One a line: name value.
+# Those that a PATTERN matches do not count.
 same_settings() {
-  local old new
+  local old new drop="/${4:-^\$}/d"
   [[ -e $1 ]] || return 0
-  old=$(comm -23 <(sort "$1") <(sort <<< "$2"))
-  new=$(comm -13 <(sort "$1") <(sort <<< "$2"))
+  old=$(comm -23 <(sed -E "$drop" "$1" | sort) <(sed -E "$drop" <<< "$2" | sort))
+  new=$(comm -13 <(sed -E "$drop" "$1" | sort) <(sed -E "$drop" <<< "$2" | sort))
   old=${old//$'\n'/ } new=${new//$'\n'/ }
   [[ -z $old$new ]] || die "${1%/*} was made with other settings, '${old:-nothing}' in place of" \
     "'${new:-nothing}'; ${3:-choose another --work, or remove that folder}"

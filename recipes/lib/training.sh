@@ -3,8 +3,6 @@
 
 log=  # of the training, where it is not RUN/train.log
 
-ending='^--(max-epoch|max-update|patience)[ =]'  # settings that may change when a training goes on
-
 lib=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 # epoch_checkpoints RUN: those written at the end of an epoch, the newest last.
@@ -108,20 +106,19 @@ limit_training() {
   [[ -z $1 ]] || limit=(--stop-time-hours "$(awk "BEGIN { print $1 / 60 }")")
 }
 
-# settings_of ARGUMENT...: what the training is told, a setting a line, without what ends it (limits_of ARGUMENT...).
+# settings_of ARGUMENT...: what the training is told, a setting a line.
 settings_of() {
   local told=" $*"
-  sed -E "1d; /$ending/d" <<< "${told// --/$'\n'--}"
+  sed 1d <<< "${told// --/$'\n'--}"
 }
 
-limits_of() {
-  local told=" $*"
-  sed -En "/$ending/p" <<< "${told// --/$'\n'--}"
-}
-
-# same_limits RUN ARGUMENT...: refuse to take for done what other limits have ended.
-same_limits() {
-  same_settings "$1/trained" "$(limits_of "${@:2}")" "remove $1/trained, and its training goes on"
+# same_training RUN SETTINGS: same_settings for a training that has begun, but for what ends it: one that has been stopped
+# goes on to other limits, and of one that has ended it is said how.
+same_training() {
+  local usual="choose another --work, or remove that folder"
+  [[ -e $1/trained || -n $(epoch_checkpoints "$1") ]] || return 0
+  same_settings "$1/settings" "$2" "$usual" '^--(max-epoch|max-update|patience)[ =]'
+  [[ ! -e $1/trained ]] || same_settings "$1/settings" "$2" "remove $1/trained to go on with these, or choose another --work"
 }
 
 # show_training ARGUMENT...: the command of the training, to be pasted, BIN for the data.
@@ -147,11 +144,10 @@ train() {
     --save-dir "$run/checkpoints" ${newest:+--restore-file "$newest"} 2>&1 | tee -a "$told"
 }
 
-# end_training RUN EPOCHS ARGUMENT...: it has ended, and there is something to average, beyond the first EPOCHS.
+# end_training RUN [EPOCHS]: it has ended, and there is something to average, beyond the first EPOCHS.
 end_training() {
-  (($(last_epoch "$1") > $2)) || die "$1: the training ended within epoch $(($2 + 1)); give it more time"
-  limits_of "${@:3}" > "$1/trained.tmp"
-  publish "$1/trained"
+  (($(last_epoch "$1") > ${2:-0})) || die "$1: the training ended within epoch $((${2:-0} + 1)); give it more time"
+  touch "$1/trained"
 }
 
 # check_training RUN ARGUMENT...: what stands behind -- is known to fairseq-train, and is for the user to choose: not what

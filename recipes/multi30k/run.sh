@@ -47,9 +47,9 @@ optimizer=adam
 optimisation=(--criterion label_smoothed_cross_entropy --label-smoothing 0.1
   --adam-betas '(0.9, 0.98)' --clip-norm 0.0
   --lr 2e-3 --lr-scheduler inverse_sqrt --warmup-updates 1000
-  --max-tokens 2048 --max-epoch 10 --patience 5
+  --max-tokens 2048 --max-epoch 10 --patience 5 --keep-last-epochs 5
   --required-batch-size-multiple 1)  # at its default, 8, fairseq leaves the last few sentences out
-average=3  # newest checkpoints, one an epoch
+average=3  # newest checkpoints, one an epoch; as many as --patience are kept, which counts them when it is resumed
 beam=5
 
 # Of ALONE: D_inter; dropout after the ReLU, until so many updates.
@@ -130,23 +130,19 @@ case $system in
       --alone-relu-dropout 0 --alone-center --alone-own-rows "$own_rows" --fp16-no-flatten-grads)
     ;;
 esac
-settings=("${embedding[@]}" "${model[@]}" --optimizer "$optimizer" "${optimisation[@]}"
-  --keep-last-epochs "$average" --seed "$seed" "${rest[@]}")
+settings=("${embedding[@]}" "${model[@]}" --optimizer "$optimizer" "${optimisation[@]}" --seed "$seed" "${rest[@]}")
 run_settings=$text_settings$'\n'"beam $beam"$'\n'$(settings_of "${settings[@]}")
 
 make_folder "$run"
 lock "$run"
-if [[ -e $run/trained || -n $(epoch_checkpoints "$run") ]]; then
-  same_settings "$run/settings" "$run_settings"
-  same_limits "$run" "${settings[@]}"
-fi
+same_training "$run" "$run_settings"
 
 if run_stage 3 "train, $run/train.log" "$run/trained"; then
   keep_settings "$run/settings" "$run_settings"
   limit_training "$max_minutes"
   rm -rf "$run/cooled" "$run/averaged.pt"  # of a training that is taken up again
   train "$bin" "$run" "${task[@]}" "${settings[@]}" "${limit[@]}"
-  end_training "$run" 0 "${settings[@]}"
+  end_training "$run"
 fi
 
 if [[ -n $(epoch_checkpoints "$run/cooled") ]]; then

@@ -216,17 +216,14 @@ if ((machine)); then
 else
   lock "$run"
   run_settings=$bin_settings$'\n'"beam $beam"$'\n'"lenpen $lenpen"$'\n'$(settings_of "${settings[@]}")
-  if [[ -e $run/trained || -n $(epoch_checkpoints "$run") ]]; then
-    same_settings "$run/settings" "$run_settings"
-    same_limits "$run" "${settings[@]}"
-  fi
+  same_training "$run" "$run_settings"
 fi
 
 if run_stage 5 "train, $log" "$run/trained"; then
   ((machine)) || keep_settings "$run/settings" "$run_settings"
   ((machine)) || rm -f "$run/averaged.pt"  # of a training that is taken up again
   train "$bin" "$run" --tensorboard-logdir "$run/tensorboard" "${settings[@]}" "${limit[@]}"
-  ((machine)) || end_training "$run" 0 "${settings[@]}"
+  ((machine)) || end_training "$run"
 fi
 
 averaged=$run/averaged.pt

@@ -1,5 +1,8 @@
 """The recipe as a person runs it: a trained model, made smaller, tuned and scored."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 import torch
 from commands import RECIPES, call, files, refusal
@@ -88,3 +91,18 @@ def test_what_does_not_go_together_is_refused(original, finished, tmp_path):
     ):
         assert message in refusal(compress(original, finished, *arguments))
     assert "--work" in refusal(compress(original, original / "text" / "codes" / "work", *FIT))
+
+
+def test_what_was_made_of_another_original_is_refused(original, finished, tmp_path):
+    """Such as one that has gone on; what was made of it is named, and nothing else is to be removed."""
+    longer, work = (Path(shutil.copytree(folder, tmp_path / folder.name)) for folder in (original, finished))
+    shutil.copy(
+        longer / "lookup-seed1" / "checkpoints" / "checkpoint1.pt", longer / "lookup-seed1" / "averaged.pt"
+    )
+    line = [longer, work, "--system", "int8", "--stop-stage", 3]
+    assert f"remove {work}/int8-seed1.*" in refusal(compress(*line))
+    for path in work.glob("int8-seed1.*"):
+        path.unlink()
+    assert "int8-seed1 was made with other settings, 'original " in refusal(compress(*line))
+    shutil.rmtree(work / "int8-seed1")
+    assert compress(*line).returncode == 0

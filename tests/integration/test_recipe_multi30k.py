@@ -52,6 +52,12 @@ def test_raw_text_becomes_translations_and_scores(finished, data):
     assert (finished / "bin" / "dict.en.txt").read_bytes() == (finished / "bin" / "dict.de.txt").read_bytes()
 
 
+def test_a_training_that_is_resumed_knows_how_long_it_has_been_patient(finished):
+    lines = (finished / "real-32-seed1" / "settings").read_text().splitlines()
+    settings = dict(line.split(maxsplit=1) for line in lines if line.startswith("--"))
+    assert int(settings["--keep-last-epochs"]) >= int(settings["--patience"])
+
+
 def test_nothing_half_made_is_left_or_used(finished):
     assert not list(finished.rglob("*.tmp"))
     assert not (finished / "text" / "half").exists()

@@ -196,7 +196,7 @@ def test_a_training_that_has_ended_goes_on_with_other_limits(finished, prepared)
     limits = [*(EPOCHS + 1 if word == str(EPOCHS) else word for word in TINY), "--alone-inter-dim", "32"]
     line = [WMT / "run.sh", "--work", prepared, "--config", "lookup", *SETTINGS, "--stop-stage", "5"]
     told = refusal(call(*line, *limits))
-    assert f"'--max-epoch {EPOCHS}' in place of '--max-epoch {EPOCHS + 1}'; remove {run}/trained, and its" in told
+    assert f"'--max-epoch {EPOCHS}' in place of '--max-epoch {EPOCHS + 1}'; remove {run}/trained to" in told
     assert files(run) == before
     (run / "trained").unlink()
     assert "in place of '--lr 0.5'; choose another" in refusal(call(*line, *limits, "--lr", "0.5"))
