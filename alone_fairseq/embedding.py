@@ -35,7 +35,8 @@ class AloneEmbedding(WordEmbedding):
 
     Equations 1 to 3: ``FFN(x) = W_2 max(0, W_1 x)``, W_1 (D_inter, D_o), W_2 (D_e, D_inter), no bias. The
     number of trained values, D_o + D_inter (D_o + D_e), does not depend on the vocabulary. Neither filters nor
-    embeddings are in the state dict: o, the weights and a fingerprint of the filters are.
+    embeddings are in the state dict, but o, the weights and a fingerprint of the filters; where there are any, the
+    bias, own rows and filters that were given, too.
 
     The embedding matrix is differentiable and computed anew where gradients are on; with gradients off and in
     evaluation mode it is kept until a weight has changed. ``shared_matrix`` shares it within a training step.

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from safetensors.torch import save
 
-from alone_fairseq.checkpoint.files import load_safetensors, replacing
+from alone_fairseq.checkpoint.files import load_safetensors
 from alone_fairseq.embedding import AloneEmbedding
 from alone_fairseq.errors import UserError
 from alone_fairseq.filters import CODES_FROM
@@ -23,17 +23,7 @@ DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 LARGEST = 2**32  # words, and seeds
 
 
-def write(embedding: AloneEmbedding, path: str | os.PathLike, force: bool = False, dtype=torch.float32) -> None:
-    """Write the small file.
-
-    Raises:
-        UserError: see ``content``; or ``path`` is there already and ``force`` is off, or cannot be written.
-    """
-    with replacing(path, force) as file:
-        file.write(content(embedding, dtype))
-
-
-def content(embedding: AloneEmbedding, dtype: torch.dtype) -> bytes:
+def content(embedding: AloneEmbedding, dtype: torch.dtype = torch.float32) -> bytes:
     """The bytes of the small file.
 
     Raises:

@@ -27,10 +27,13 @@ def log_gradients(task, model: nn.Module) -> None:
         nonlocal steps
         # In half precision the gradients are still multiplied by this, when the step begins.
         factor = getattr(optimizer, "_multiply_factor", 1.0)
-        for name, parameters in parts.items():
-            metrics.log_scalar(f"gnorm_{name}", factor * norm(parameters), priority=PRIORITY, round=4)
         scaler = getattr(optimizer, "scaler", None)
-        if isinstance(scaler, DynamicLossScaler):  # it counts attempts; that of --amp does not
+        half = isinstance(scaler, DynamicLossScaler)  # that of --fp16, which takes no step after an overflow
+        for name, parameters in parts.items():
+            value = factor * norm(parameters)
+            if scaler is None or half or value.isfinite():  # else that of --amp, whose steps come to nothing then
+                metrics.log_scalar(f"gnorm_{name}", value, priority=PRIORITY, round=4)
+        if half:  # it counts attempts
             metrics.log_scalar("overflows", scaler._iter - steps, weight=0, priority=PRIORITY, round=0)
         steps += 1
         step(optimizer, model, update_num)

@@ -1,8 +1,9 @@
 """``headline_generation``: translation into outputs of a wanted length (Section 3.3).
 
-Training needs no more than ``translation`` does: a model with --length-control gets the length of the target. A
-search gets what --desired-length says, as ``tgt_lengths`` in the batch's ``net_input``, which fairseq hands to the
-encoder (see ``length_control.py``). It is the number of target tokens, and one is added for end-of-sentence.
+Training needs no more than ``translation`` does, but with --eval-bleu: a model with --length-control gets the
+length of the target. A search gets what --desired-length says, as ``tgt_lengths`` in the batch's ``net_input``,
+which fairseq hands to the encoder (see ``length_control.py``). It is the number of target tokens, and one is added
+for end-of-sentence.
 """
 
 import atexit
@@ -51,6 +52,7 @@ class HeadlineTask(TranslationTask):
 
     cfg: HeadlineConfig
     _upcoming: Iterator[int] | None = None  # wanted lengths of the lines that are still to come
+    _said = ""  # of them, by --desired-length
 
     def build_generator(
         self, models, args, seq_gen_cls=None, extra_gen_cls_kwargs=None, prefix_allowed_tokens_fn=None
@@ -74,10 +76,7 @@ class HeadlineTask(TranslationTask):
                 data = Path(utils.split_paths(self.cfg.data)[0])
                 limit_bytes(generator, self.tgt_dict, target_units(data, self.tgt_dict), max_bytes)
         generator.desired_length = wanted
-        self._upcoming = iter(wanted) if isinstance(wanted, list) else None
-        if self._upcoming is not None and not self.datasets:
-            # fairseq-interactive tells nobody when its input ends.
-            atexit.register(warn_of_lengths_left, self._upcoming, str(said))
+        self._upcoming, self._said = iter(wanted) if isinstance(wanted, list) else None, str(said)
         return generator
 
     def _check_number(self, wanted: list[int], path: str) -> None:
@@ -93,6 +92,9 @@ class HeadlineTask(TranslationTask):
         They are all that ``fairseq-interactive`` keeps of a batch beside the source.
         """
         if self._upcoming is not None:
+            # fairseq-interactive tells nobody when its input ends.
+            atexit.unregister(warn_of_lengths_left)
+            atexit.register(warn_of_lengths_left, self._upcoming, self._said)
             with one_line_errors():
                 lengths = torch.tensor(take(self._upcoming, len(src_tokens)))[:, None]  # (lines, 1)
             constraints = lengths if constraints is None else torch.cat([constraints, lengths], 1)
@@ -203,7 +205,7 @@ def wanted_lengths(
     """What the decoder is told of a batch's outputs, end-of-sentence counted: (batch) int64.
 
     Raises:
-        UserError: ``gold`` without references.
+        UserError: ``gold`` without references; or a file has no line for one of the batch.
     """
     if wanted == GOLD:
         return gold_lengths(sample, pad)
@@ -213,7 +215,10 @@ def wanted_lengths(
     carried = sample.get("constraints") if constraints is None else constraints
     if carried is not None:
         return carried[:, -1].to(sources) + 1
-    return sources.new_tensor([wanted[line] + 1 for line in sample["id"].tolist()])
+    lines = sample["id"].tolist()
+    if max(lines) >= len(wanted):
+        raise UserError(f"--desired-length: its file has {len(wanted):,} lines, which are too few for this data")
+    return sources.new_tensor([wanted[line] + 1 for line in lines])
 
 
 def gold_lengths(sample: dict[str, Any], pad: int) -> Tensor:

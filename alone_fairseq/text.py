@@ -37,6 +37,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stderr
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from io import StringIO
 from multiprocessing import Pool
 from pathlib import Path
@@ -163,6 +164,10 @@ def join_characters(texts: Sequence[str]) -> list[str]:
     return [from_characters(text) for text in texts] if cut else list(texts)
 
 
+def in_pieces(model: sentencepiece.SentencePieceProcessor, text: str) -> str:
+    return " ".join(model.encode(text, out_type=str))
+
+
 def load_segmenter(settings: TextSettings):
     """The function that splits words into the units that ``settings.codes`` has learnt."""
     if settings.bpe == "none":
@@ -172,7 +177,7 @@ def load_segmenter(settings: TextSettings):
     try:
         if settings.bpe == "sentencepiece":
             model = sentencepiece.SentencePieceProcessor(model_file=str(settings.codes))
-            return lambda text: " ".join(model.encode(text, out_type=str))
+            return partial(in_pieces, model)  # which other processes can be given
         # About a file of another kind subword-nmt writes two lines and exits; one line of ours will do.
         with open(settings.codes, encoding="utf-8") as codes, redirect_stderr(StringIO()):
             return BPE(codes).segment

@@ -23,6 +23,7 @@ from alone_fairseq.config import (
     refuse,
 )
 from alone_fairseq.gradients import log_gradients
+from alone_fairseq.headline import HeadlineTask
 from alone_fairseq.length_control import (
     LengthConfig,
     LengthEncoder,
@@ -126,6 +127,9 @@ class TransformerAloneModel(RefusesOthers, TransformerModelBase):
         check_embedding(cfg)
         with one_line_errors():
             check_length_control(cfg)
+        searches = getattr(getattr(task, "cfg", None), "eval_bleu", False)
+        if cfg.length_control != "none" and searches and not isinstance(task, HeadlineTask):
+            refuse("--eval-bleu with --length-control needs --task headline_generation, which tells it lengths")
         if cfg.share_all_embeddings and task.source_dictionary != task.target_dictionary:
             refuse(
                 "sharing all embeddings requires one dictionary for both languages: binarise with "

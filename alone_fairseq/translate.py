@@ -234,7 +234,8 @@ def load_models(paths: Sequence[str], data: Path, source_lang: str, target_lang:
             )
         load_dictionary(data / f"dict.{lang}.txt")  # names the file that is damaged
     overrides = {"data": str(data), "source_lang": source_lang, "target_lang": target_lang}
-    overrides |= {"desired_length": None, "max_bytes": None}  # training may have had some for its own searches
+    # Training may have had some for its own searches.
+    overrides |= {"desired_length": None, "max_bytes": None, "eval_bleu": False}
     try:
         # What hydra and fairseq warn of is how fairseq was written.
         with warnings.catch_warnings(action="ignore"), meters_are_data():

@@ -16,7 +16,8 @@ class WordEmbedding(nn.Module):
     Attributes:
         num_embeddings: V.
         embedding_dim: D_e.
-        padding_idx: index of the padding word, or None; only remembered.
+        padding_idx: index of the padding word, or None. ALONE only remembers it; in the baselines its row is
+            zero at first, and gets no gradient from being looked up.
     """
 
     def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None):

@@ -51,7 +51,7 @@ def dictionaries(path: str, state: Mapping[str, Any], data: Path) -> Finding:
 
     try:
         check_trusted(path, state)
-        overrides = {"data": str(data), **languages(state, data)}
+        overrides = {"data": str(data), "eval_bleu": False, **languages(state, data)}
         with meters_are_data():
             checkpoint_utils.load_model_ensemble_and_task([path], overrides)
     except (Exception, SystemExit) as error:  # each model and task has its own ways to fail

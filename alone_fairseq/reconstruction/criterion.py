@@ -81,6 +81,7 @@ class EmbeddingReconstructionCriterion(FairseqCriterion):
 
     def _others(self, words: Tensor) -> Tensor:
         """The teacher's vectors of the words that each word is compared with: (n) -> (n, k, d)."""
+        self.to(words.device)  # fairseq-validate moves the model alone
         drawn = random_others(words, len(self.teacher), self.global_random)
         return self.teacher[torch.cat([self.neighbours[words], drawn], dim=1)].float()
 

@@ -11,7 +11,7 @@ from fairseq_cli import train as fairseq_train
 
 from alone_fairseq import UserError
 from alone_fairseq.cli import main
-from alone_fairseq.headline import read_desired_length
+from alone_fairseq.headline import read_desired_length, wanted_lengths
 from alone_fairseq.length_control import length_settings
 from alone_fairseq.transformer import TransformerAloneModel
 
@@ -247,6 +247,14 @@ def test_bad_lengths_get_one_line(tiny_data, checkpoint, tmp_path, monkeypatch, 
     assert_one_line(error)
 
 
+def test_a_file_of_lengths_is_long_enough_for_each_batch():
+    """Of a search in validation, whose data fairseq loads after it has built the generator."""
+    batch = {"id": torch.tensor([0, 2]), "net_input": {"src_tokens": torch.ones(2, 3, dtype=torch.int64)}}
+    assert wanted_lengths([5, 6, 7], batch, None, pad=1).tolist() == [6, 8]
+    with pytest.raises(UserError, match="its file has 2 lines, which are too few"):
+        wanted_lengths([5, 6], batch, None, pad=1)
+
+
 def test_a_length_of_thousands_of_digits_is_no_length(tmp_path):
     """Python's int() refuses so many."""
     (tmp_path / "long").write_text("9" * 5000)
@@ -292,6 +300,10 @@ def test_a_model_without_length_control_takes_no_length(tiny_data, tiny_checkpoi
     [
         ("--length-control-pe", "--length-control-pe is for --length-control"),
         ("--length-control lrpe --length-control-pe --no-token-positional-embeddings", "contradict each other"),
+        (
+            "--length-control lrpe --eval-bleu",
+            "--eval-bleu with --length-control needs --task headline_generation",
+        ),
     ],
 )
 def test_what_a_model_refuses(tiny_data, flags, message):

@@ -80,6 +80,16 @@ def test_the_loss_scale_of_amp_has_no_count_of_overflows(model):
     assert logged(task, SimpleNamespace(scaler=scaler), model).keys() == {"gnorm_o", "gnorm_w1", "gnorm_w2"}
 
 
+def test_an_overflow_of_amp_is_not_in_the_mean_of_an_epoch(model):
+    """It takes the step all the same, with gradients that its scaler passes over."""
+    task = Task()
+    log_gradients(task, model)
+    model["encoder"].base.grad[0] = torch.inf
+    optimizer = SimpleNamespace(scaler=torch.amp.GradScaler("cpu", enabled=False))
+    assert logged(task, optimizer, model).keys() == {"gnorm_w1", "gnorm_w2"}
+    assert task.steps == 1
+
+
 def test_what_is_not_trained_is_left_out(model):
     model["encoder"].base.requires_grad_(False)
     task = Task()

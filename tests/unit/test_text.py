@@ -2,6 +2,7 @@
 
 import io
 import json
+import pickle
 import runpy
 import sys
 from unittest.mock import Mock
@@ -122,6 +123,13 @@ def test_sentencepiece(pipeline, model):
     assert tokens.startswith("\u2581")
     assert len(tokens.split()) > 3
     assert subwords.decode(tokens) == "The lower tower."
+
+
+@pytest.mark.parametrize("bpe", ["subword_nmt", "sentencepiece"])
+def test_what_converts_can_be_given_to_processes_that_are_spawned(pipeline, codes, model, bpe):
+    subwords = pipeline(bpe=bpe, codes={"subword_nmt": codes, "sentencepiece": model}[bpe])
+    sentence = "The lower tower."
+    assert pickle.loads(pickle.dumps(subwords.encode))(sentence) == subwords.encode(sentence)
 
 
 @pytest.mark.parametrize(
