@@ -145,10 +145,13 @@ def load_teacher(path: str, task: Any) -> torch.nn.Module:
         check_trusted(path, load_checkpoint(path))
     except OSError as error:
         raise UserError(f"--teacher-checkpoint {path}: {error.strerror}") from error
+    task = copy(task)  # for building a model with ALONE makes its task log that model's gradients
+    if getattr(getattr(task, "cfg", None), "eval_bleu", False):
+        task.cfg = copy(task.cfg)
+        task.cfg.eval_bleu = False  # it is the student that searches in validation
     try:
-        # A copy: building a model with ALONE makes its task log that model's gradients.
         with meters_are_data():
-            (teacher,), _ = checkpoint_utils.load_model_ensemble([path], task=copy(task))
+            (teacher,), _ = checkpoint_utils.load_model_ensemble([path], task=task)
     except (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         detail = str(error).split("\n")[0]
         raise UserError(f"--teacher-checkpoint {path}: does not load for these data: {detail}") from error

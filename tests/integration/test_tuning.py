@@ -96,6 +96,13 @@ def test_a_teacher_with_alone_is_not_in_the_log_of_the_student(tiny_data, tmp_pa
     assert norms[0] and norms[0] == norms[1]
 
 
+def test_a_teacher_with_length_control_may_teach_what_is_validated_by_bleu(tiny_data, tmp_path):
+    """It is told the lengths of the references, and searches nothing."""
+    teacher = train(tiny_data, tmp_path / "teacher", "--length-control lrpe --max-update 2")
+    line = f"{DISTIL} --teacher-checkpoint {teacher} --eval-bleu --max-update 2"
+    assert len(distil_losses(tiny_data, tmp_path / "student", line)) == 2
+
+
 def test_teachers_that_cannot_teach_are_refused(tiny_data, teacher, tmp_path):
     (tmp_path / "text.pt").write_text("text")
     small = tmp_path / "small"
