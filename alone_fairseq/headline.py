@@ -52,7 +52,6 @@ class HeadlineTask(TranslationTask):
 
     cfg: HeadlineConfig
     _upcoming: Iterator[int] | None = None  # wanted lengths of the lines that are still to come
-    _said = ""  # of them, by --desired-length
 
     def build_generator(
         self, models, args, seq_gen_cls=None, extra_gen_cls_kwargs=None, prefix_allowed_tokens_fn=None
@@ -76,7 +75,7 @@ class HeadlineTask(TranslationTask):
                 data = Path(utils.split_paths(self.cfg.data)[0])
                 limit_bytes(generator, self.tgt_dict, target_units(data, self.tgt_dict), max_bytes)
         generator.desired_length = wanted
-        self._upcoming, self._said = iter(wanted) if isinstance(wanted, list) else None, str(said)
+        self._upcoming = upcoming(wanted, str(said)) if isinstance(wanted, list) else None
         return generator
 
     def _check_number(self, wanted: list[int], path: str) -> None:
@@ -92,9 +91,6 @@ class HeadlineTask(TranslationTask):
         They are all that ``fairseq-interactive`` keeps of a batch beside the source.
         """
         if self._upcoming is not None:
-            # fairseq-interactive tells nobody when its input ends.
-            atexit.unregister(warn_of_lengths_left)
-            atexit.register(warn_of_lengths_left, self._upcoming, self._said)
             with one_line_errors():
                 lengths = torch.tensor(take(self._upcoming, len(src_tokens)))[:, None]  # (lines, 1)
             constraints = lengths if constraints is None else torch.cat([constraints, lengths], 1)
@@ -191,6 +187,14 @@ def take(lengths: Iterator[int], count: int) -> list[int]:
     if len(taken) < count:
         raise UserError("--desired-length: the file has fewer lines than the input")
     return taken
+
+
+def upcoming(wanted: list[int], path: str) -> Iterator[int]:
+    """A file's lengths, one after the other. Once the first is asked for, what is left at the end is warned of."""
+    lengths = iter(wanted)
+    # fairseq-interactive tells nobody when its input ends.
+    atexit.register(warn_of_lengths_left, lengths, path)
+    yield from lengths
 
 
 def warn_of_lengths_left(lengths: Iterator[int], path: str) -> None:

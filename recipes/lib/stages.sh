@@ -88,12 +88,12 @@ names_and_sizes() {
 }
 
 # same_settings FILE SETTINGS [ADVICE [PATTERN]]: refuse to go on from outputs of other settings. One a line: name value.
-# Those that a PATTERN matches do not count.
+# Those that PATTERN matches do not count; an empty ADVICE is the usual one.
 same_settings() {
   local old new drop="/${4:-^\$}/d"
   [[ -e $1 ]] || return 0
-  old=$(comm -23 <(sed -E "$drop" "$1" | sort) <(sed -E "$drop" <<< "$2" | sort))
-  new=$(comm -13 <(sed -E "$drop" "$1" | sort) <(sed -E "$drop" <<< "$2" | sort))
+  old=$(comm -23 <(sort "$1") <(sort <<< "$2") | sed -E "$drop")
+  new=$(comm -13 <(sort "$1") <(sort <<< "$2") | sed -E "$drop")
   old=${old//$'\n'/ } new=${new//$'\n'/ }
   [[ -z $old$new ]] || die "${1%/*} was made with other settings, '${old:-nothing}' in place of" \
     "'${new:-nothing}'; ${3:-choose another --work, or remove that folder}"

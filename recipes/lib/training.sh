@@ -115,9 +115,8 @@ settings_of() {
 # same_training RUN SETTINGS: same_settings for a training that has begun, but for what ends it: one that has been stopped
 # goes on to other limits, and of one that has ended it is said how.
 same_training() {
-  local usual="choose another --work, or remove that folder"
   [[ -e $1/trained || -n $(epoch_checkpoints "$1") ]] || return 0
-  same_settings "$1/settings" "$2" "$usual" '^--(max-epoch|max-update|patience)[ =]'
+  same_settings "$1/settings" "$2" "" '^--(max-epoch|max-update|patience)[ =]'
   [[ ! -e $1/trained ]] || same_settings "$1/settings" "$2" "remove $1/trained to go on with these, or choose another --work"
 }
 
